@@ -1,0 +1,10 @@
+"""What an experiment is, and which runs to do before anything is known."""
+
+from typing import TYPE_CHECKING
+
+from doe.lazy_exports import lazy_exports
+
+_EXPORTS: dict[str, str] = {}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

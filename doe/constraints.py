@@ -1,0 +1,277 @@
+"""Which combinations of settings are allowed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from doe.arrays import BoolArray, FloatArray
+from doe.errors import InvalidValueError
+from doe.expressions import parse_comparison
+from doe.factors import check_name, check_number, check_range
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOLERANCE = 1e-9
+
+Range = tuple[float | None, float | None]
+Condition = Range | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinearConstraint:
+    """A weighted sum of numeric factors, in natural units, bounded or fixed.
+
+    Attributes:
+        coefficients: Weight of each factor.
+        upper: The sum must not exceed it.
+        lower: The sum must not fall below it.
+        equals: The sum must equal it; excludes the other two.
+
+    Raises:
+        InvalidValueError: If there is no bound, or bounds contradict each other.
+    """
+
+    coefficients: Mapping[str, float] = field(hash=False)
+    upper: float | None = field(default=None, kw_only=True)
+    lower: float | None = field(default=None, kw_only=True)
+    equals: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.coefficients, Mapping) or not self.coefficients:
+            raise InvalidValueError("A linear constraint needs at least one coefficient.")
+        coefficients = {
+            name: check_number(value, f"Coefficient of '{name}'")
+            for name, value in self.coefficients.items()
+        }
+        object.__setattr__(self, "coefficients", coefficients)
+        if all(value == 0 for value in coefficients.values()):
+            raise InvalidValueError(
+                f"All coefficients of the constraint on {list(coefficients)} are zero."
+            )
+        for attribute in ("upper", "lower", "equals"):
+            bound = getattr(self, attribute)
+            if bound is not None:
+                number = check_number(bound, f"Linear constraint {attribute}")
+                object.__setattr__(self, attribute, number)
+        bounded = self.upper is not None or self.lower is not None
+        if bounded == (self.equals is not None):
+            raise InvalidValueError(
+                f"Linear constraint on {list(coefficients)} needs either equals, or upper and/or "
+                f"lower; got upper={self.upper}, lower={self.lower}, equals={self.equals}."
+            )
+        if self.upper is not None and self.lower is not None:
+            check_range(self.lower, self.upper, f"Linear constraint on {list(coefficients)}")
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that take part."""
+        return tuple(self.coefficients)
+
+    def slack(self, settings: "pd.DataFrame") -> FloatArray:
+        """Return how far the sum is inside its bound, shape ``(n_rows,)``; negative outside."""
+        total = np.zeros(len(settings))
+        for name, coefficient in self.coefficients.items():
+            total = total + coefficient * settings[name].to_numpy(dtype=np.float64)
+        if self.equals is not None:
+            return np.asarray(-np.abs(total - self.equals))
+        above = self.upper - total if self.upper is not None else np.inf
+        below = total - self.lower if self.lower is not None else np.inf
+        return np.asarray(np.minimum(above, below), dtype=np.float64)
+
+    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
+        """Return which rows meet the constraint, up to a relative tolerance."""
+        bounds = [b for b in (self.upper, self.lower, self.equals) if b is not None]
+        size = max(1.0, *(abs(bound) for bound in bounds))
+        return np.asarray(self.slack(settings) >= -tolerance * size, dtype=np.bool_)
+
+    def sentence(self) -> str:
+        """Return the constraint as people write it."""
+        parts = [
+            f"{'-' if c < 0 else '+'} {'' if abs(c) == 1 else f'{abs(c):g} * '}{name}"
+            for name, c in self.coefficients.items()
+        ]
+        total = " ".join(parts).removeprefix("+ ")
+        if self.equals is not None:
+            return f"{total} = {self.equals:g}"
+        left = f"{self.lower:g} <= " if self.lower is not None and self.upper is not None else ""
+        if self.upper is not None:
+            return f"{left}{total} <= {self.upper:g}"
+        return f"{total} >= {self.lower:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class CardinalityConstraint:
+    """At most so many of these factors may be different from zero.
+
+    Attributes:
+        factors: Numeric factors whose range includes zero.
+        at_most: How many of them may be non-zero.
+
+    Raises:
+        InvalidValueError: If the count does not fit the number of factors.
+    """
+
+    factors: tuple[str, ...]
+    at_most: int
+
+    def __post_init__(self) -> None:
+        factors = tuple(self.factors)
+        object.__setattr__(self, "factors", factors)
+        if len(set(factors)) < len(factors) or len(factors) < 2:
+            raise InvalidValueError(
+                f"A cardinality constraint needs two different factors, got {list(factors)}."
+            )
+        if isinstance(self.at_most, bool) or not isinstance(self.at_most, int):
+            raise InvalidValueError(f"at_most must be a whole number, got {self.at_most!r}.")
+        if not 1 <= self.at_most < len(factors):
+            raise InvalidValueError(
+                f"at_most {self.at_most} must be at least 1 and below the {len(factors)} factors."
+            )
+
+    def slack(self, settings: "pd.DataFrame") -> FloatArray:
+        """Return how many more factors may be non-zero, shape ``(n_rows,)``."""
+        values = settings[list(self.factors)].to_numpy(dtype=np.float64)
+        return np.asarray(self.at_most - (np.abs(values) > TOLERANCE).sum(axis=1), dtype=np.float64)
+
+    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
+        """Return which rows have few enough non-zero factors."""
+        del tolerance  # a count has none; the argument is part of the common signature
+        return np.asarray(self.slack(settings) >= 0, dtype=np.bool_)
+
+    def sentence(self) -> str:
+        """Return the constraint as people write it."""
+        return f"at most {self.at_most} of {', '.join(self.factors)} non-zero"
+
+
+@dataclass(frozen=True, slots=True)
+class ForbiddenCombination:
+    """Settings that must not occur together.
+
+    Attributes:
+        conditions: For each factor an open range ``(low, high)`` with None for no end (a setting
+            exactly on an end is allowed), or one or more levels of a categorical factor. A run is
+            forbidden when it meets every condition.
+
+    Raises:
+        InvalidValueError: If a condition is neither a range nor levels.
+    """
+
+    conditions: Mapping[str, Condition] = field(hash=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.conditions, Mapping) or not self.conditions:
+            raise InvalidValueError("A forbidden combination needs at least one condition.")
+        conditions = {name: _condition(name, value) for name, value in self.conditions.items()}
+        object.__setattr__(self, "conditions", conditions)
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that take part."""
+        return tuple(self.conditions)
+
+    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
+        """Return which rows avoid the combination."""
+        forbidden = np.ones(len(settings), dtype=np.bool_)
+        for name, condition in self.conditions.items():
+            forbidden &= _meets(settings[name], condition, tolerance)
+        return ~forbidden
+
+    def sentence(self) -> str:
+        """Return the constraint as people write it."""
+        parts = [_condition_text(name, condition) for name, condition in self.conditions.items()]
+        return f"not ({' and '.join(parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionConstraint:
+    """A comparison of expressions of factors, such as ``feed_rate * duration <= 120``.
+
+    Raises:
+        ExpressionError: If the text is not a comparison that the grammar knows.
+    """
+
+    expression: str
+
+    def __post_init__(self) -> None:
+        if not parse_comparison(self.expression).names:
+            raise InvalidValueError(
+                f"Constraint '{self.expression}' names no factor: it would always or never hold."
+            )
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that take part."""
+        return parse_comparison(self.expression).names
+
+    def slack(self, settings: "pd.DataFrame") -> FloatArray:
+        """Return larger minus smaller side, shape ``(n_rows,)``; negative where it is not met."""
+        return parse_comparison(self.expression).slack(_columns(settings, self.factors))
+
+    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
+        """Return which rows meet the comparison."""
+        columns = _columns(settings, self.factors)
+        met = parse_comparison(self.expression).holds(columns, tolerance=tolerance)
+        return np.broadcast_to(met, (len(settings),)).copy()
+
+    def sentence(self) -> str:
+        """Return the constraint as people write it."""
+        return self.expression
+
+
+Constraint = LinearConstraint | CardinalityConstraint | ForbiddenCombination | ExpressionConstraint
+
+
+def _columns(settings: "pd.DataFrame", names: Sequence[str]) -> dict[str, FloatArray]:
+    return {name: settings[name].to_numpy(dtype=np.float64) for name in names}
+
+
+def _condition(name: str, value: Any) -> Condition:
+    check_name(name, "factor")
+    what = f"Forbidden combination, condition on '{name}'"
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Sequence) or not value:
+        raise InvalidValueError(f"{what}: expected (low, high) or levels, got {value!r}.")
+    if all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if len(value) != 2 or any(isinstance(item, str) for item in value):
+        raise InvalidValueError(
+            f"{what}: a range has a low and a high end, None for open; got {value!r}."
+        )
+    low, high = (None if v is None else check_number(v, what) for v in value)
+    if low is None and high is None:
+        raise InvalidValueError(f"{what}: a range open at both ends forbids every setting.")
+    if low is not None and high is not None and low > high:
+        raise InvalidValueError(f"{what}: low {low:g} is above high {high:g}: swap them.")
+    return (low, high)
+
+
+def _meets(column: "pd.Series[Any]", condition: Condition, tolerance: float) -> BoolArray:
+    if all(isinstance(item, str) for item in condition):
+        return np.asarray(column.isin(list(condition)), dtype=np.bool_)
+    low, high = condition
+    values = column.to_numpy(dtype=np.float64)
+    inside = np.ones(len(values), dtype=np.bool_)
+    one_point = low == high
+    for end, sign in ((low, 1.0), (high, -1.0)):
+        if end is None:
+            continue
+        margin = tolerance * max(1.0, abs(float(end)))
+        # A range of one point forbids exactly that point; otherwise the ends are allowed.
+        distance = sign * (values - float(end))
+        inside &= distance >= -margin if one_point else distance > margin
+    return inside
+
+
+def _condition_text(name: str, condition: Condition) -> str:
+    if all(isinstance(item, str) for item in condition):
+        return f"{name} is {' or '.join(map(str, condition))}"
+    low, high = condition
+    if low is None:
+        return f"{name} < {high:g}"
+    if high is None:
+        return f"{name} > {low:g}"
+    return f"{name} = {low:g}" if low == high else f"{low:g} < {name} < {high:g}"

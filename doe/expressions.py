@@ -1,0 +1,340 @@
+"""Arithmetic that users write: parsed by a grammar, evaluated on arrays, never by Python's eval.
+
+Grammar: ``+ - * / **`` (or ``^``), brackets, numbers, names, and the functions in ``FUNCTIONS``.
+A name that is not a plain identifier stands in backticks: ```start wet mass` * 2``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+import numpy as np
+
+from doe.arrays import BoolArray, FloatArray
+from doe.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from lark import Lark, ParseTree
+
+MAX_LENGTH = 2_000
+MAX_DEPTH = 200
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "log": np.log,
+    "log10": np.log10,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "min": np.minimum,
+    "max": np.maximum,
+}
+_N_ARGUMENTS = {"min": 2, "max": 2}
+
+_GRAMMAR = r"""
+?start: comparison | sum
+comparison: sum COMPARE sum
+?sum: product | sum "+" product -> add | sum "-" product -> subtract
+?product: signed | product "*" signed -> multiply | product "/" signed -> divide
+?signed: power | "-" signed -> negative | "+" signed
+?power: atom | atom ("**" | "^") signed -> raised
+?atom: NUMBER -> number
+     | CNAME_UNICODE "(" sum ("," sum)* ")" -> call
+     | CNAME_UNICODE -> name
+     | QUOTED -> quoted
+     | "(" sum ")"
+COMPARE: "<=" | ">="
+CNAME_UNICODE: /[^\W\d]\w*/
+QUOTED: /`[^`]+`/
+NUMBER: /(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
+%ignore /[ \t]+/
+"""
+
+Operator = Literal["add", "subtract", "multiply", "divide", "raised"]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column: a factor or a response."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """The operand with its sign changed."""
+
+    operand: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two operands and what is done with them."""
+
+    operator: Operator
+    left: "Node"
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of ``FUNCTIONS`` with its arguments."""
+
+    function: str
+    arguments: tuple["Node", ...]
+
+
+Node = Number | Name | Negative | Binary | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An arithmetic expression of named columns.
+
+    Attributes:
+        text: As the user wrote it.
+        node: The parsed tree.
+    """
+
+    text: str
+    node: Node
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that the expression reads, in order of first appearance."""
+        return tuple(dict.fromkeys(_names(self.node)))
+
+    def evaluate(
+        self,
+        values: Mapping[str, Any],
+        *,
+        functions: Mapping[str, Callable[..., Any]] = FUNCTIONS,
+    ) -> Any:
+        """Return the value for each row.
+
+        Outside its domain (a logarithm of zero) the result is NaN or infinite, as in IEEE 754;
+        the caller decides what that means.
+
+        Args:
+            values: Arrays of one common shape, by column name.
+            functions: The functions to use, so that other array libraries can take part.
+
+        Raises:
+            ExpressionError: If a column is missing.
+        """
+        missing = [name for name in self.names if name not in values]
+        if missing:
+            raise ExpressionError(
+                f"Expression '{self.text}' reads {missing}, which is not among "
+                f"{sorted(map(str, values))}: correct the name or add the column."
+            )
+        with np.errstate(all="ignore"):
+            return _evaluate(self.node, values, functions)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two expressions of which the left must stay at or below the right.
+
+    Attributes:
+        text: As the user wrote it; ``a >= b`` is kept as ``b <= a``.
+        smaller: The side that must not exceed the other.
+        larger: The other side.
+    """
+
+    text: str
+    smaller: Expression
+    larger: Expression
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that either side reads."""
+        return tuple(dict.fromkeys((*self.smaller.names, *self.larger.names)))
+
+    def slack(self, values: Mapping[str, Any]) -> FloatArray:
+        """Return larger minus smaller side, shape ``(n_rows,)``; negative where it is not met."""
+        return np.asarray(
+            self.larger.evaluate(values) - self.smaller.evaluate(values), dtype=np.float64
+        )
+
+    def holds(self, values: Mapping[str, Any], *, tolerance: float = 1e-9) -> BoolArray:
+        """Return where the comparison is met; a value outside a function's domain is not."""
+        larger = np.asarray(self.larger.evaluate(values), dtype=np.float64)
+        smaller = np.asarray(self.smaller.evaluate(values), dtype=np.float64)
+        scale = np.maximum(1.0, np.maximum(np.abs(larger), np.abs(smaller)))
+        with np.errstate(invalid="ignore"):
+            met = larger - smaller >= -tolerance * scale
+        return np.asarray(met & np.isfinite(larger) & np.isfinite(smaller), dtype=np.bool_)
+
+
+def parse_expression(text: str) -> Expression:
+    """Read an arithmetic expression.
+
+    Raises:
+        ExpressionError: If the text does not follow the grammar, with the place of the fault.
+    """
+    tree = _parse(text)
+    if tree.data == "comparison":
+        raise ExpressionError(
+            f"'{text}' is a comparison, but a value is needed here: remove '<=' or '>='."
+        )
+    return Expression(text, _node(tree, text, 0))
+
+
+def parse_comparison(text: str) -> Comparison:
+    """Read a comparison of two expressions with ``<=`` or ``>=``.
+
+    Raises:
+        ExpressionError: If the text does not follow the grammar, or is no comparison.
+    """
+    tree = _parse(text)
+    if tree.data != "comparison":
+        raise ExpressionError(
+            f"'{text}' is not a comparison: write one with '<=' or '>=', such as 'a * b <= 120'."
+        )
+    left, symbol, right = tree.children
+    sides = Expression(text, _node(left, text, 0)), Expression(text, _node(right, text, 0))
+    return Comparison(text, *(sides if str(symbol) == "<=" else sides[::-1]))
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as it must stand in an expression."""
+    return name if name.isidentifier() and name not in FUNCTIONS else f"`{name}`"
+
+
+@lru_cache(maxsize=1)
+def _parser() -> "Lark":
+    from lark import Lark
+
+    return Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)
+
+
+def _parse(text: str) -> "ParseTree":
+    from lark import Tree
+    from lark.exceptions import UnexpectedInput
+
+    if not isinstance(text, str) or not text.strip():
+        raise ExpressionError(
+            f"An expression must be text, got {text!r}: write something like 'titre - 2 * hcp'."
+        )
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"Expression of {len(text)} characters; at most {MAX_LENGTH} are read: shorten it."
+        )
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        place = error.column if isinstance(error.column, int) and error.column > 0 else len(text)
+        raise ExpressionError(
+            f"Expression '{text}' cannot be read at character {place}"
+            f" (near '{text[max(0, place - 1) : place + 9]}'). Expected numbers, names, "
+            f"+ - * / **, brackets or {', '.join(FUNCTIONS)}; names that contain other "
+            "characters stand in `backticks`."
+        ) from error
+    # A lone name or number comes back as a bare tree of its own rule, never as a token.
+    return tree if isinstance(tree, Tree) else Tree("start", [tree])
+
+
+def _node(tree: Any, text: str, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise ExpressionError(
+            f"Expression '{text[:40]}...' is nested more than {MAX_DEPTH} deep: simplify it."
+        )
+    match tree.data:
+        case "number":
+            return Number(float(tree.children[0]))
+        case "name":
+            return Name(str(tree.children[0]))
+        case "quoted":
+            return Name(str(tree.children[0])[1:-1])
+        case "negative":
+            return Negative(_node(tree.children[0], text, depth + 1))
+        case "call":
+            return _call(tree, text, depth)
+        case "signed":
+            return _node(tree.children[0], text, depth + 1)
+        case "add" | "subtract" | "multiply" | "divide" | "raised" as operator:
+            left, right = tree.children
+            return Binary(operator, _node(left, text, depth + 1), _node(right, text, depth + 1))
+        case other:
+            raise ExpressionError(f"Expression '{text}' has an unknown part '{other}'.")
+
+
+def _call(tree: Any, text: str, depth: int) -> Call:
+    function, *arguments = tree.children
+    name = str(function)
+    if name not in FUNCTIONS:
+        raise ExpressionError(
+            f"Expression '{text}' calls '{name}', which does not exist here. "
+            f"Available: {', '.join(FUNCTIONS)}."
+        )
+    expected = _N_ARGUMENTS.get(name, 1)
+    if len(arguments) != expected:
+        raise ExpressionError(
+            f"Expression '{text}' gives '{name}' {len(arguments)} values; it takes {expected}."
+        )
+    return Call(name, tuple(_node(argument, text, depth + 1) for argument in arguments))
+
+
+def _names(node: Node) -> Iterator[str]:
+    match node:
+        case Number():
+            return
+        case Name(name):
+            yield name
+        case Negative(operand):
+            yield from _names(operand)
+        case Binary(_, left, right):
+            yield from _names(left)
+            yield from _names(right)
+        case Call(_, arguments):
+            for argument in arguments:
+                yield from _names(argument)
+        case _:
+            assert_never(node)
+
+
+def _evaluate(
+    node: Node, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+) -> Any:
+    match node:
+        case Number(value):
+            return value
+        case Name(name):
+            return values[name]
+        case Negative(operand):
+            return -_evaluate(operand, values, functions)
+        case Binary(operator, left, right):
+            return _combine(
+                operator, _evaluate(left, values, functions), _evaluate(right, values, functions)
+            )
+        case Call(function, arguments):
+            return functions[function](*(_evaluate(a, values, functions) for a in arguments))
+        case _:
+            assert_never(node)
+
+
+def _combine(operator: Operator, left: Any, right: Any) -> Any:
+    # Two plain constants are Python floats: numpy's rules (inf, NaN) hold for them as well.
+    if isinstance(left, float) and isinstance(right, float):
+        left = np.float64(left)
+    match operator:
+        case "add":
+            return left + right
+        case "subtract":
+            return left - right
+        case "multiply":
+            return left * right
+        case "divide":
+            return left / right
+        case "raised":
+            return left**right
+        case _:
+            assert_never(operator)

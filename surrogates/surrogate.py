@@ -1,0 +1,181 @@
+"""The contract that every surrogate keeps: predictions, joint draws, and their range of trust."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from doe.arrays import BoolArray, FloatArray
+from doe.errors import InvalidValueError, UnknownNameError
+from doe.responses import AnyResponse, DerivedResponse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from doe.space import FactorSpace
+
+Kind = Literal["latent", "new_run"]
+NEW_BLOCK = "new"
+Block = str | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a surrogate says at each setting, in the natural unit of the response.
+
+    Attributes:
+        mean: Expected value, shape ``(n_settings,)``.
+        latent_std: Uncertainty of the expected value, without run-to-run noise.
+        new_run_std: Standard deviation of one new run: latent, block (when new) and noise together.
+        extrapolates: Where the setting lies outside the applicability domain.
+    """
+
+    mean: FloatArray
+    latent_std: FloatArray
+    new_run_std: FloatArray
+    extrapolates: BoolArray
+
+    def interval(
+        self, coverage: float = 0.95, *, kind: Kind = "new_run"
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the lower and upper ends of the central interval under a normal distribution.
+
+        Raises:
+            InvalidValueError: If ``coverage`` is not between 0 and 1.
+        """
+        from scipy.special import ndtri
+
+        if not 0 < coverage < 1:
+            raise InvalidValueError(f"coverage must be between 0 and 1, got {coverage}.")
+        half = float(ndtri(0.5 + coverage / 2)) * (
+            self.new_run_std if kind == "new_run" else self.latent_std
+        )
+        return self.mean - half, self.mean + half
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """What the results say about one response, and how sure that is.
+
+    ``settings`` are data frames in natural units with a column per factor.
+    ``block`` names the level of each random block to predict for, or ``"new"`` for one not seen.
+    """
+
+    @property
+    def response(self) -> str:
+        """The response that it predicts."""
+
+    @property
+    def space(self) -> "FactorSpace":
+        """The factor space that it was learned in."""
+
+    def predict(self, settings: "pd.DataFrame", *, block: Block = NEW_BLOCK) -> Prediction:
+        """Return the prediction at each setting."""
+
+    def sample(
+        self,
+        settings: "pd.DataFrame",
+        n_draws: int,
+        *,
+        kind: Kind,
+        block: Block = NEW_BLOCK,
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """Return joint draws, shape ``(n_draws, n_settings)``.
+
+        ``new_run`` draws add one block effect per draw and independent noise per setting.
+        """
+
+    def probability_within(
+        self, settings: "pd.DataFrame", lower: float | None, upper: float | None
+    ) -> FloatArray:
+        """Return P(lower <= value of one new run <= upper), shape ``(n_settings,)``."""
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what it is, plain JSON: kind, preset, parameters, noise, warnings."""
+
+
+@dataclass(frozen=True)
+class SurrogateSet:
+    """One surrogate per response, and the derived responses computed from their joint draws.
+
+    Attributes:
+        surrogates: By response name.
+        derived: Responses that are expressions of others.
+        independent: Whether draws of different responses are independent given the settings.
+    """
+
+    surrogates: Mapping[str, Surrogate] = field(hash=False)
+    derived: tuple[DerivedResponse, ...] = ()
+    independent: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.surrogates:
+            raise InvalidValueError("A surrogate set needs at least one surrogate.")
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The names of all responses, measured ones first."""
+        return (*self.surrogates, *(response.name for response in self.derived))
+
+    @property
+    def space(self) -> "FactorSpace":
+        """The factor space that the surrogates were learned in."""
+        return next(iter(self.surrogates.values())).space
+
+    def __getitem__(self, response: str) -> Surrogate:
+        """Return the surrogate of a measured response.
+
+        Raises:
+            UnknownNameError: If there is none.
+        """
+        if response not in self.surrogates:
+            raise UnknownNameError(
+                f"No surrogate predicts '{response}'; there are {list(self.surrogates)}."
+            )
+        return self.surrogates[response]
+
+    def sample(
+        self,
+        settings: "pd.DataFrame",
+        n_draws: int,
+        *,
+        kind: Kind,
+        block: Block = NEW_BLOCK,
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """Return joint draws, shape ``(n_draws, n_settings, n_responses)``.
+
+        The last axis is in the order of ``responses``; derived responses are computed draw by draw.
+        """
+        draws = [
+            surrogate.sample(settings, n_draws, kind=kind, block=block, rng=rng)
+            for surrogate in self.surrogates.values()
+        ]
+        columns = dict(zip(self.surrogates, draws, strict=True))
+        return np.stack([*draws, *derive(self.derived, columns, settings)], axis=-1)
+
+
+def derive(
+    derived: Sequence[AnyResponse], draws: Mapping[str, FloatArray], settings: "pd.DataFrame"
+) -> list[FloatArray]:
+    """Return the draws of each derived response, each shape ``(n_draws, n_settings)``.
+
+    A derived response may read factors, measured responses and derived responses before it.
+    """
+    from doe.expressions import parse_expression
+
+    names = [c for c in settings.columns if np.asarray(settings[c]).dtype.kind in "fiu"]
+    columns: dict[str, FloatArray] = {
+        str(name): np.asarray(settings[name], dtype=np.float64)[None, :] for name in names
+    }
+    columns.update(draws)
+    shape = next(iter(draws.values())).shape
+    results = []
+    for response in derived:
+        if isinstance(response, DerivedResponse):
+            value = parse_expression(response.expression).evaluate(columns)
+            columns[response.name] = np.broadcast_to(value, shape)
+            results.append(columns[response.name])
+    return results
