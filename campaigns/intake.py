@@ -1,0 +1,189 @@
+"""What comes in from outside: the checks and the events for imported runs and recorded results."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import count
+
+import pandas as pd
+
+from campaigns.events import MeasurementsRecorded, RunEntry, RunsImported, SettingsMap
+from campaigns.state import CampaignState
+from doe.errors import InvalidValueError, StateError
+from doe.factors import BlockFactor, Context, Value
+from doe.responses import Response
+from doe.runs import Measurement, Observations
+
+# A result may only come from a run that somebody agreed to (seeded, approved) and that went on.
+_RECORDABLE = ("approved", "started", "done")
+
+
+def new_run_names(state: CampaignState, n_runs: int) -> tuple[str, ...]:
+    """Return names for new runs: whole numbers that follow the highest one in use."""
+    used = [int(name) for name in state.runs if name.isdecimal()]
+    numbers = count(max(used, default=0) + 1)
+    return tuple(str(next(numbers)) for _ in range(n_runs))
+
+
+def imported(state: CampaignState, observations: Observations) -> RunsImported:
+    """Return the event that adds runs which nobody here planned.
+
+    Runs that are only numbered 1, 2, 3 (as rows of a table are) get the next free numbers when
+    those are taken.
+
+    Raises:
+        StateError: If a run of that name is already there.
+        InvalidValueError: If the runs do not fit the campaign's factors and responses.
+    """
+    if observations.space.names != state.space.names:
+        raise InvalidValueError(
+            f"The runs have the factors {list(observations.space.names)}, the campaign has "
+            f"{list(state.space.names)}: read the table with the campaign's factor space."
+        )
+    names = dict(zip(observations.runs, observations.runs, strict=True))
+    taken = [name for name in names if name in state.runs]
+    if taken and list(names) == [str(i) for i in range(1, len(names) + 1)]:
+        names = dict(zip(names, new_run_names(state, len(names)), strict=True))
+    elif taken:
+        raise StateError(
+            f"Runs {taken[:5]} are already in campaign '{state.definition.name}'. Record results "
+            "of planned runs with `record`, or give the new runs other names."
+        )
+    entries = tuple(
+        RunEntry(
+            names[run],
+            target=_present(observations.target, run),
+            actual=_present(observations.actual, run),
+            recorded=_present(observations.recorded, run),
+        )
+        for run in observations.runs
+    )
+    for entry in entries:
+        _check_recorded(state, entry.run, entry.recorded)
+    values = tuple(replace(m, run=names[m.run]) for m in observations.measurements)
+    check_measurements(state, values, new_runs=frozenset(names.values()))
+    return RunsImported(entries, values)
+
+
+def recorded(
+    state: CampaignState,
+    measurements: Iterable[Measurement],
+    actual: Mapping[str, SettingsMap],
+    known: Mapping[str, SettingsMap],
+) -> MeasurementsRecorded:
+    """Return the event that takes results of planned runs.
+
+    Raises:
+        StateError: If a run was not approved, or ended without a result.
+        UnknownNameError: If a run is not there.
+        InvalidValueError: If a value is there already, or a block or context is missing.
+    """
+    values = tuple(measurements)
+    if not values:
+        raise InvalidValueError("There is no value to record: give at least one measurement.")
+    for name in dict.fromkeys([*(m.run for m in values), *actual, *known]):
+        run = state.run(name)
+        if run.status not in _RECORDABLE:
+            raise StateError(
+                f"Run {name} is {run.status}, so it has no result to record"
+                f"{': approve it first' if run.status == 'proposed' else ''}."
+            )
+        _check_recorded(state, name, {**run.recorded, **known.get(name, {})})
+        unknown = set(actual.get(name, {})) - set(state.space.names)
+        if unknown:
+            raise InvalidValueError(
+                f"Run {name}: {sorted(unknown)} are no factors; those are "
+                f"{list(state.space.names)}."
+            )
+    check_measurements(state, values)
+    return MeasurementsRecorded(
+        values,
+        {run: dict(settings) for run, settings in actual.items()},
+        {run: dict(settings) for run, settings in known.items()},
+    )
+
+
+def from_table(
+    state: CampaignState, observations: Observations
+) -> tuple[tuple[Measurement, ...], dict[str, SettingsMap], dict[str, SettingsMap]]:
+    """Return measurements, achieved and recorded settings of a filled-in run sheet.
+
+    Settings in the sheet that differ from what was asked for count as achieved.
+    """
+    actual: dict[str, SettingsMap] = {}
+    known: dict[str, SettingsMap] = {}
+    for run in observations.runs:
+        asked = state.run(run).target
+        given = _present(observations.target, run)
+        changed = {name: value for name, value in given.items() if not _same(value, asked[name])}
+        achieved = {**changed, **_present(observations.actual, run)}
+        if achieved:
+            actual[run] = achieved
+        if values := _present(observations.recorded, run):
+            known[run] = values
+    return observations.measurements, actual, known
+
+
+def check_measurements(
+    state: CampaignState, values: Iterable[Measurement], *, new_runs: frozenset[str] = frozenset()
+) -> None:
+    """Refuse values that name no response, are there already, or are impossible.
+
+    Raises:
+        InvalidValueError: With the run, response and value.
+    """
+    responses = {r.name: r for r in state.definition.responses if isinstance(r, Response)}
+    seen = set(state.measurements)
+    for measurement in values:
+        what = f"Run {measurement.run}, {measurement.response}"
+        if measurement.response not in responses:
+            raise InvalidValueError(
+                f"{what}: there is no such measured response; those are {list(responses)}."
+            )
+        kind = responses[measurement.response].kind
+        if kind == "pass_fail" and measurement.value not in (0.0, 1.0):
+            raise InvalidValueError(f"{what}: {measurement.value:g} is not 1 (pass) or 0 (fail).")
+        if measurement.run not in new_runs:
+            state.run(measurement.run)
+        if measurement.key in seen:
+            raise InvalidValueError(
+                f"{what}: a value is already recorded for this time and replicate. Use `correct` "
+                "to replace it, or number the replicates."
+            )
+        seen.add(measurement.key)
+
+
+def _check_recorded(state: CampaignState, run: str, known: Mapping[str, Value]) -> None:
+    factors = {f.name: f for f in state.space.factors if f.name not in state.space.names}
+    unknown = sorted(set(known) - set(factors))
+    if unknown:
+        raise InvalidValueError(
+            f"Run {run}: {unknown} are not recorded in this campaign; those are {list(factors)}."
+        )
+    for name, factor in factors.items():
+        if isinstance(factor, BlockFactor | Context) and name not in known:
+            raise InvalidValueError(
+                f"Run {run} has no {name}: say which one it was done in, since results of one "
+                f"{name} resemble each other."
+            )
+        if isinstance(factor, Context) and known[name] not in factor.levels:
+            raise InvalidValueError(
+                f"Run {run}: {name} is {known[name]!r}; expected one of {', '.join(factor.levels)}."
+            )
+
+
+def _present(table: pd.DataFrame, run: str) -> dict[str, Value]:
+    # One run, so one record; iterating cells keeps text and numbers apart.
+    (record,) = table.loc[[run]].to_dict(orient="records")
+    settings: dict[str, Value] = {}
+    for name, value in record.items():
+        if isinstance(value, str):
+            settings[str(name)] = value
+        elif value is not None and not pd.isna(value):
+            settings[str(name)] = float(value)
+    return settings
+
+
+def _same(given: Value, asked: Value) -> bool:
+    if isinstance(given, str) or isinstance(asked, str):
+        return given == asked
+    return abs(given - asked) <= 1e-9 * max(1.0, abs(given), abs(asked))

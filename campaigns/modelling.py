@@ -1,0 +1,126 @@
+"""Which surrogate a campaign uses for each response, and what identifies the data behind it."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaigns.canonical import canonical_json
+from doe.errors import InvalidValueError, TooFewDataError
+from doe.responses import Response
+from doe.runs import Observations
+
+if TYPE_CHECKING:
+    from surrogates.surrogate import Surrogate, SurrogateSet
+
+MODELS = ("gaussian_process", "linear", "interaction", "quadratic")
+DEFAULT_MODEL = "gaussian_process"
+_LIBRARIES = ("bayeswell", "numpy", "scipy", "pandas", "torch", "gpytorch", "botorch")
+
+
+def check_model(model: str) -> None:
+    """Refuse a kind of surrogate that does not exist.
+
+    Raises:
+        InvalidValueError: With the kinds that do.
+    """
+    if model not in MODELS:
+        raise InvalidValueError(
+            f"Model '{model}' does not exist here; choose one of {', '.join(MODELS)}."
+        )
+
+
+def fit_models(
+    observations: Observations, models: Mapping[str, str], *, rng: np.random.Generator
+) -> "SurrogateSet":
+    """Return one surrogate per measured response that has values, of the kind chosen for it.
+
+    Args:
+        observations: The runs and values that count.
+        models: Kind of surrogate by response; ``DEFAULT_MODEL`` where absent.
+        rng: Source of random draws.
+
+    Raises:
+        TooFewDataError: If a response has no values, or too few for its model.
+    """
+    from surrogates.surrogate import SurrogateSet
+
+    measured = [r for r in observations.responses if isinstance(r, Response)]
+    surrogates = {
+        response.name: _fit(observations, response.name, models.get(response.name), rng)
+        for response in measured
+    }
+    return SurrogateSet(surrogates, observations.derived())
+
+
+def _fit(
+    observations: Observations, response: str, model: str | None, rng: np.random.Generator
+) -> "Surrogate":
+    if observations.values(response).empty:
+        raise TooFewDataError(
+            f"No run has a value of '{response}': record results first, or seed the campaign with "
+            "a design if no run was done yet."
+        )
+    match model or DEFAULT_MODEL:
+        case "gaussian_process":
+            from surrogates.gaussian_process import fit_gp
+
+            return fit_gp(observations, response, rng=rng)
+        case "linear" | "interaction" | "quadratic" as terms:
+            from surrogates.linear import fit_response_surface
+
+            return fit_response_surface(observations, response, terms=terms)
+        case other:
+            raise InvalidValueError(f"Model '{other}' of '{response}' does not exist here.")
+
+
+def training_data_hash(observations: Observations) -> str:
+    """Return the SHA-256 of the runs and values that surrogates learn from.
+
+    Runs and values count as a set: another order gives the same hash.
+    """
+    settings = observations.settings()
+    rows = {
+        run: {str(name): _plain(value) for name, value in row.items()}
+        for run, row in zip(observations.runs, settings.to_dict(orient="records"), strict=True)
+    }
+    values = sorted(
+        [
+            m.run,
+            m.response,
+            m.replicate,
+            -1.0 if m.time is None else m.time,
+            m.qualifier,
+            m.value,
+            -1.0 if m.sd is None else m.sd,
+        ]
+        for m in observations.measurements
+    )
+    return hashlib.sha256(canonical_json({"settings": rows, "values": values})).hexdigest()
+
+
+def _plain(value: object) -> str | float | None:
+    if value is None or isinstance(value, str):
+        return value
+    number = float(value)  # type: ignore[arg-type]  # a cell is text, a number or missing
+    return None if np.isnan(number) else number
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the product and of the libraries that a recommendation rests on."""
+    found = {}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed as a package"
+    return found
+
+
+def thread_count() -> int:
+    """Return how many threads the numerical libraries use."""
+    import torch
+
+    return torch.get_num_threads()
