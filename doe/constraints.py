@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
+from doe.coding import TOLERANCE, numbers_of
 from doe.errors import InvalidValueError
 from doe.expressions import parse_comparison
-from doe.factors import check_name, check_number, check_range
+from doe.factors import CategoricalFactor, SearchedFactor, check_name, check_number, check_range
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TOLERANCE = 1e-9
-
 Range = tuple[float | None, float | None]
 Condition = Range | tuple[str, ...]
+# How large each factor's settings are (FactorSpace.sizes): what rounding error is measured by.
+Sizes = Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)

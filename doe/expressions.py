@@ -4,6 +4,7 @@ Grammar: ``+ - * / **`` (or ``^``), brackets, numbers, names, and the functions 
 A name that is not a plain identifier stands in backticks: ```start wet mass` * 2``.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +32,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 _N_ARGUMENTS = {"min": 2, "max": 2}
 
-_GRAMMAR = r"""
+# Not str.isidentifier, which also takes signs and combining marks that \w does not match.
+_PLAIN_NAME = r"[^\W\d]\w*"
+_GRAMMAR = rf"""
 ?start: comparison | sum
 comparison: sum COMPARE sum
 ?sum: product | sum "+" product -> add | sum "-" product -> subtract
@@ -44,7 +47,7 @@ comparison: sum COMPARE sum
      | QUOTED -> quoted
      | "(" sum ")"
 COMPARE: "<=" | ">="
-CNAME_UNICODE: /[^\W\d]\w*/
+CNAME_UNICODE: /{_PLAIN_NAME}/
 QUOTED: /`[^`]+`/
 NUMBER: /(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
 %ignore /[ \t]+/
@@ -206,7 +209,8 @@ def parse_comparison(text: str) -> Comparison:
 
 def quoted(name: str) -> str:
     """Return a column's name as it must stand in an expression."""
-    return name if name.isidentifier() and name not in FUNCTIONS else f"`{name}`"
+    is_plain = re.fullmatch(_PLAIN_NAME, name) is not None and name not in FUNCTIONS
+    return name if is_plain else f"`{name}`"
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,8 @@ Distribution = Literal["normal", "truncated_normal", "uniform"]
 Value = float | str
 
 MAX_NAME = 100
+# 0.5 - 0.45 is a little less than 0.05: what a step is compared with carries rounding error.
+ROUNDING = 1e-9
 
 
 def check_name(name: object, noun: str) -> None:
@@ -136,7 +138,7 @@ class ContinuousFactor:
         _check_choice(self.learn_from, ("actual", "target"), f"{what} learn_from")
         if self.step is not None:
             step = check_number(self.step, f"{what} step")
-            if not 0 < step <= self.high - self.low:
+            if not 0 < step <= (self.high - self.low) * (1 + ROUNDING):
                 raise InvalidValueError(
                     f"{what} step {step:g} {self.unit} must be positive and at most the range "
                     f"{self.high - self.low:g}."
@@ -257,7 +259,7 @@ class MixtureComponent:
             raise InvalidValueError(f"{what} low {self.low:g} must not be negative.")
         if self.step is not None:
             step = check_number(self.step, f"{what} step")
-            if not 0 < step <= self.high - self.low:
+            if not 0 < step <= (self.high - self.low) * (1 + ROUNDING):
                 raise InvalidValueError(f"{what} step {step:g} must fit into its range.")
             object.__setattr__(self, "step", step)
         _freeze_aliases(self)

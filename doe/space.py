@@ -3,19 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
-from doe.constraints import (
-    TOLERANCE,
-    CardinalityConstraint,
-    Constraint,
-    ExpressionConstraint,
-    ForbiddenCombination,
-    LinearConstraint,
-)
+from doe.coding import coded_column, is_within, natural_column, numbers_of, size_of
+from doe.constraints import Constraint, LinearConstraint, check_constraint
 from doe.errors import InvalidValueError, UnknownNameError
 from doe.factors import (
     BlockFactor,
@@ -69,7 +63,7 @@ class FactorSpace:
             )
         _check_mixture(self)
         for constraint in self.constraints:
-            _check_constraint(self, constraint)
+            check_constraint(constraint, self.searched)
         if self.all_constraints:
             from doe.feasibility import check_feasible
 
@@ -138,10 +132,10 @@ class FactorSpace:
         self.check_columns(settings)
         inside = np.ones(len(settings), dtype=np.bool_)
         for factor in self.searched:
-            inside &= _within(factor, settings)
-        # A constraint on a row that is outside its ranges may be undefined; order matters not.
+            inside &= is_within(factor, settings[factor.name])
+        sizes = self.sizes(settings)
         for constraint in self.all_constraints:
-            inside &= constraint.holds(settings)
+            inside &= constraint.holds(settings, sizes=sizes)
         return inside
 
     def on_steps(self, settings: "pd.DataFrame") -> BoolArray:
@@ -150,7 +144,7 @@ class FactorSpace:
         possible = np.ones(len(settings), dtype=np.bool_)
         for factor in self.searched:
             if isinstance(factor, ContinuousFactor | MixtureComponent) and factor.step is not None:
-                position = (settings[factor.name].to_numpy(np.float64) - factor.low) / factor.step
+                position = (numbers_of(settings[factor.name]) - factor.low) / factor.step
                 possible &= np.abs(position - np.round(position)) < 1e-6
         return possible
 
@@ -159,11 +153,12 @@ class FactorSpace:
         self.check_columns(settings)
         found: list[list[str]] = [[] for _ in range(len(settings))]
         for factor in self.searched:
-            for row in np.flatnonzero(~_within(factor, settings)):
+            for row in np.flatnonzero(~is_within(factor, settings[factor.name])):
                 value = settings[factor.name].iloc[row]
                 found[row].append(f"{_setting_text(factor, value)}, {_range_text(factor)}")
+        sizes = self.sizes(settings)
         for constraint in self.all_constraints:
-            for row in np.flatnonzero(~constraint.holds(settings)):
+            for row in np.flatnonzero(~constraint.holds(settings, sizes=sizes)):
                 found[row].append(f"breaks {constraint.sentence()}")
         return tuple(tuple(row) for row in found)
 
@@ -176,7 +171,8 @@ class FactorSpace:
         import pandas as pd
 
         self.check_columns(settings)
-        columns = {f.name: _coded(f, settings, self.mixture_total) for f in self.searched}
+        total = self.mixture_total
+        columns = {f.name: coded_column(f, settings[f.name], total) for f in self.searched}
         return pd.DataFrame(columns, index=settings.index)
 
     def to_natural(self, coded: "pd.DataFrame") -> "pd.DataFrame":
@@ -188,7 +184,8 @@ class FactorSpace:
         import pandas as pd
 
         self.check_columns(coded)
-        columns = {f.name: _natural(f, coded, self.mixture_total) for f in self.searched}
+        total = self.mixture_total
+        columns = {f.name: natural_column(f, coded[f.name], total) for f in self.searched}
         return pd.DataFrame(columns, index=coded.index)
 
     def sample(self, n_runs: int, *, rng: np.random.Generator) -> "pd.DataFrame":
@@ -216,30 +213,56 @@ class FactorSpace:
 
         return project(self, settings)
 
+    def sizes(self, settings: "pd.DataFrame") -> dict[str, FloatArray]:
+        """Return how large each numeric factor's settings are, shape ``(n_rows,)`` each.
+
+        Constraints judge rounding error by it.
+        """
+        return {
+            factor.name: size_of(factor, numbers_of(settings[factor.name]))
+            for factor in self.searched
+            if not isinstance(factor, CategoricalFactor)
+        }
+
     def check_columns(self, settings: "pd.DataFrame") -> None:
         """Refuse a table that lacks a factor, or holds text where a number belongs.
 
         Raises:
             InvalidValueError: With the columns that are wrong.
         """
-        missing = [name for name in self.names if name not in settings.columns]
+        import pandas as pd
+
+        if not isinstance(settings, pd.DataFrame):
+            raise InvalidValueError(
+                f"Settings must be a table (a pandas DataFrame), got {type(settings).__name__}."
+            )
+        columns = list(settings.columns)
+        missing = [name for name in self.names if name not in columns]
         if missing:
             raise InvalidValueError(
                 f"Settings lack the factors {missing}; the columns are "
-                f"{list(map(str, settings.columns))}: add or rename them."
+                f"{list(map(str, columns))}: add or rename them."
             )
         for factor in self.searched:
-            if isinstance(factor, CategoricalFactor):
-                continue
-            wrong = [value for value in settings[factor.name] if not _is_number(value)]
-            if wrong:
+            if columns.count(factor.name) > 1:
                 raise InvalidValueError(
-                    f"Factor '{factor.name}' must hold numbers, got {wrong[0]!r}: correct the cell."
+                    f"Settings have several columns '{factor.name}': keep one of them."
                 )
+            if not isinstance(factor, CategoricalFactor):
+                _check_numbers(settings[factor.name])
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+def _check_numbers(column: "pd.Series[Any]") -> None:
+    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+
+    kind = column.dtype
+    if is_numeric_dtype(kind) and not is_bool_dtype(kind) and not is_complex_dtype(kind):
+        return
+    for value in column:
+        if not isinstance(value, int | float | np.number) or isinstance(value, bool | np.bool_):
+            raise InvalidValueError(
+                f"Factor '{column.name}' must hold numbers, got {value!r}: correct the cell."
+            )
 
 
 def _check_names(factors: Sequence[Factor]) -> None:
@@ -275,107 +298,6 @@ def _check_mixture(space: FactorSpace) -> None:
         raise InvalidValueError(f"Mixture components have different units {sorted(units)}.")
     if space.mixture_total <= 0:
         raise InvalidValueError(f"mixture_total must be positive, got {space.mixture_total:g}.")
-
-
-def _check_constraint(space: FactorSpace, constraint: Constraint) -> None:
-    searched = {factor.name: factor for factor in space.searched}
-    for name in constraint.factors:
-        if name not in searched:
-            raise InvalidValueError(
-                f"Constraint '{constraint.sentence()}' names '{name}', which is not a factor that "
-                f"is varied; those are {list(searched)}."
-            )
-    match constraint:
-        case LinearConstraint() | ExpressionConstraint() | CardinalityConstraint():
-            for name in constraint.factors:
-                if isinstance(searched[name], CategoricalFactor):
-                    raise InvalidValueError(
-                        f"Constraint '{constraint.sentence()}' computes with '{name}', which is "
-                        "categorical: use a forbidden combination."
-                    )
-                factor = searched[name]
-                if isinstance(constraint, CardinalityConstraint) and not (
-                    not isinstance(factor, CategoricalFactor) and factor.low <= 0 <= factor.high
-                ):
-                    raise InvalidValueError(
-                        f"Constraint '{constraint.sentence()}': the range of '{name}' does not "
-                        "include zero, so it can never be left out."
-                    )
-        case ForbiddenCombination(conditions):
-            for name, condition in conditions.items():
-                factor = searched[name]
-                levels = [item for item in condition if isinstance(item, str)]
-                if isinstance(factor, CategoricalFactor) != bool(levels):
-                    expected = "levels" if isinstance(factor, CategoricalFactor) else "a range"
-                    raise InvalidValueError(
-                        f"Constraint '{constraint.sentence()}': '{name}' needs {expected}."
-                    )
-                if isinstance(factor, CategoricalFactor):
-                    unknown = sorted(set(levels) - set(factor.levels))
-                    if unknown:
-                        raise InvalidValueError(
-                            f"Constraint '{constraint.sentence()}': {unknown} are not levels of "
-                            f"'{name}', which has {list(factor.levels)}."
-                        )
-        case _:
-            assert_never(constraint)
-
-
-def _within(factor: SearchedFactor, settings: "pd.DataFrame") -> BoolArray:
-    column = settings[factor.name]
-    match factor:
-        case CategoricalFactor(levels=levels):
-            return np.asarray(column.isin(list(levels)), dtype=np.bool_)
-        case DiscreteFactor(levels=levels):
-            values = column.to_numpy(dtype=np.float64)[:, None]
-            allowed = np.asarray(levels)[None, :]
-            margin = TOLERANCE * np.maximum(1.0, np.abs(allowed))
-            return np.asarray((np.abs(values - allowed) <= margin).any(axis=1), dtype=np.bool_)
-        case ContinuousFactor(low=low, high=high) | MixtureComponent(low=low, high=high):
-            values = column.to_numpy(dtype=np.float64)
-            margin = TOLERANCE * max(1.0, abs(low), abs(high))
-            return np.asarray((values >= low - margin) & (values <= high + margin), dtype=np.bool_)
-        case _:
-            assert_never(factor)
-
-
-def _coded(factor: SearchedFactor, settings: "pd.DataFrame", total: float) -> "Sequence[object]":
-    column = settings[factor.name]
-    match factor:
-        case CategoricalFactor():
-            return list(column)
-        case MixtureComponent():
-            return list(column.to_numpy(dtype=np.float64) / total)
-        case ContinuousFactor() | DiscreteFactor():
-            middle, half = _centre(factor)
-            values = column.to_numpy(dtype=np.float64)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                scaled = np.log(values) if factor.scale == "log" else values
-            return list((scaled - middle) / half)
-        case _:
-            assert_never(factor)
-
-
-def _natural(factor: SearchedFactor, coded: "pd.DataFrame", total: float) -> "Sequence[object]":
-    column = coded[factor.name]
-    match factor:
-        case CategoricalFactor():
-            return list(column)
-        case MixtureComponent():
-            return list(column.to_numpy(dtype=np.float64) * total)
-        case ContinuousFactor() | DiscreteFactor():
-            middle, half = _centre(factor)
-            scaled: FloatArray = middle + half * column.to_numpy(dtype=np.float64)
-            return list(np.exp(scaled) if factor.scale == "log" else scaled)
-        case _:
-            assert_never(factor)
-
-
-def _centre(factor: ContinuousFactor | DiscreteFactor) -> tuple[float, float]:
-    low, high = factor.low, factor.high
-    if factor.scale == "log":
-        low, high = float(np.log(low)), float(np.log(high))
-    return (low + high) / 2, (high - low) / 2
 
 
 def _setting_text(factor: SearchedFactor, value: object) -> str:

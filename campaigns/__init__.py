@@ -1,0 +1,10 @@
+"""What to run next, and the record of every decision."""
+
+from typing import TYPE_CHECKING
+
+from doe.lazy_exports import lazy_exports
+
+_EXPORTS: dict[str, str] = {}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
