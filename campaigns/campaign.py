@@ -276,7 +276,10 @@ class Campaign:
             StateError: If a run was not approved, or ended without a result.
             InvalidValueError: If a value is impossible or there already.
         """
-        event = intake.recorded(self._state, measurements, actual or {}, recorded or {})
+        event = happened.MeasurementsRecorded(tuple(measurements), actual or {}, recorded or {})
+        # A repeat is compared by the ledger; here its values would look recorded twice.
+        if idempotency_key is None or idempotency_key not in self._state.keys:
+            intake.check_recorded(self._state, event)
         self._append(happened.draft(event, idempotency_key=idempotency_key))
 
     def record_table(self, table: "TableImport") -> tuple[str, ...]:
@@ -304,7 +307,7 @@ class Campaign:
         self._append(decisions.correct(self._state, measurement, value, reason))
 
     def exclude(self, what: Measurement | str, *, reason: str) -> None:
-        """Leave a value, or a run with all its values, out of the models; it stays in the record."""
+        """Leave a value, or a run with all its values, out of the models, not of the record."""
         self._append(decisions.exclude(self._state, what, reason))
 
     def include(self, run: str, *, reason: str) -> None:

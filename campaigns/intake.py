@@ -64,42 +64,32 @@ def imported(state: CampaignState, observations: Observations) -> RunsImported:
     return RunsImported(entries, values)
 
 
-def recorded(
-    state: CampaignState,
-    measurements: Iterable[Measurement],
-    actual: Mapping[str, SettingsMap],
-    known: Mapping[str, SettingsMap],
-) -> MeasurementsRecorded:
-    """Return the event that takes results of planned runs.
+def check_recorded(state: CampaignState, event: MeasurementsRecorded) -> None:
+    """Refuse results of planned runs that the campaign cannot take.
 
     Raises:
         StateError: If a run was not approved, or ended without a result.
         UnknownNameError: If a run is not there.
         InvalidValueError: If a value is there already, or a block or context is missing.
     """
-    values = tuple(measurements)
-    if not values:
+    if not event.measurements:
         raise InvalidValueError("There is no value to record: give at least one measurement.")
-    for name in dict.fromkeys([*(m.run for m in values), *actual, *known]):
+    runs = [*(m.run for m in event.measurements), *event.actual, *event.recorded]
+    for name in dict.fromkeys(runs):
         run = state.run(name)
         if run.status not in _RECORDABLE:
             raise StateError(
                 f"Run {name} is {run.status}, so it has no result to record"
                 f"{': approve it first' if run.status == 'proposed' else ''}."
             )
-        _check_recorded(state, name, {**run.recorded, **known.get(name, {})})
-        unknown = set(actual.get(name, {})) - set(state.space.names)
+        _check_recorded(state, name, {**run.recorded, **event.recorded.get(name, {})})
+        unknown = set(event.actual.get(name, {})) - set(state.space.names)
         if unknown:
             raise InvalidValueError(
                 f"Run {name}: {sorted(unknown)} are no factors; those are "
                 f"{list(state.space.names)}."
             )
-    check_measurements(state, values)
-    return MeasurementsRecorded(
-        values,
-        {run: dict(settings) for run, settings in actual.items()},
-        {run: dict(settings) for run, settings in known.items()},
-    )
+    check_measurements(state, event.measurements)
 
 
 def from_table(

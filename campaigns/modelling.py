@@ -40,38 +40,42 @@ def fit_models(
     Args:
         observations: The runs and values that count.
         models: Kind of surrogate by response; ``DEFAULT_MODEL`` where absent.
-        rng: Source of random draws.
+        rng: Source of random draws; each response has a stream of its own.
 
     Raises:
-        TooFewDataError: If a response has no values, or too few for its model.
+        TooFewDataError: If no response has values, or one has too few for its model.
     """
+    from surrogates.fitting import computable_responses
     from surrogates.surrogate import SurrogateSet
 
-    measured = [r for r in observations.responses if isinstance(r, Response)]
+    measured = [r.name for r in observations.responses if isinstance(r, Response)]
+    known = {measurement.response for measurement in observations.measurements}
+    if not known:
+        raise TooFewDataError(
+            "No run has a result: record results first; if no run was done yet, seed the campaign "
+            "with a design."
+        )
+    streams = dict(zip(measured, rng.spawn(len(measured)), strict=True))
     surrogates = {
-        response.name: _fit(observations, response.name, models.get(response.name), rng)
-        for response in measured
+        name: _fit(observations, name, models.get(name, DEFAULT_MODEL), streams[name])
+        for name in measured
+        if name in known
     }
-    return SurrogateSet(surrogates, observations.derived())
+    return SurrogateSet(surrogates, tuple(computable_responses(observations, list(surrogates))))
 
 
 def _fit(
-    observations: Observations, response: str, model: str | None, rng: np.random.Generator
+    observations: Observations, response: str, model: str, rng: np.random.Generator
 ) -> "Surrogate":
-    if observations.values(response).empty:
-        raise TooFewDataError(
-            f"No run has a value of '{response}': record results first, or seed the campaign with "
-            "a design if no run was done yet."
-        )
-    match model or DEFAULT_MODEL:
+    match model:
         case "gaussian_process":
-            from surrogates.gaussian_process import fit_gp
+            from surrogates.gaussian_process.fitting import fit_gp
 
             return fit_gp(observations, response, rng=rng)
         case "linear" | "interaction" | "quadratic" as terms:
-            from surrogates.linear import fit_response_surface
+            from surrogates.linear.least_squares import fit_quadratic
 
-            return fit_response_surface(observations, response, terms=terms)
+            return fit_quadratic(observations, response, terms=terms)
         case other:
             raise InvalidValueError(f"Model '{other}' of '{response}' does not exist here.")
 

@@ -92,6 +92,7 @@ class CampaignState:
         sequence: Place of the last event.
         data_sequence: Place of the last event that changed what surrogates learn from.
         head: Hash of the last event.
+        keys: Idempotency keys in use.
     """
 
     definition: CampaignDefinition
@@ -105,6 +106,7 @@ class CampaignState:
     sequence: int = 0
     data_sequence: int = 0
     head: str = GENESIS
+    keys: frozenset[str] = frozenset()
 
     @property
     def space(self) -> FactorSpace:
@@ -206,7 +208,8 @@ def advance(state: CampaignState, events: Sequence[Event]) -> CampaignState:
                 f"Event {event.sequence} of '{event.stream}' ({event.kind}) names {error}, which "
                 "is not there: the record does not fit together."
             ) from error
-        state = replace(state, sequence=event.sequence, head=event.hash)
+        keys = state.keys | {event.idempotency_key} if event.idempotency_key else state.keys
+        state = replace(state, sequence=event.sequence, head=event.hash, keys=keys)
     return state
 
 

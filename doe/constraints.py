@@ -75,17 +75,31 @@ class LinearConstraint:
         """Return how far the sum is inside its bound, shape ``(n_rows,)``; negative outside."""
         total = np.zeros(len(settings))
         for name, coefficient in self.coefficients.items():
-            total = total + coefficient * settings[name].to_numpy(dtype=np.float64)
+            total = total + coefficient * numbers_of(settings[name])
         if self.equals is not None:
             return np.asarray(-np.abs(total - self.equals))
         above = self.upper - total if self.upper is not None else np.inf
         below = total - self.lower if self.lower is not None else np.inf
         return np.asarray(np.minimum(above, below), dtype=np.float64)
 
-    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
-        """Return which rows meet the constraint, up to a relative tolerance."""
+    def holds(
+        self,
+        settings: "pd.DataFrame",
+        *,
+        tolerance: float = TOLERANCE,
+        sizes: Sizes | None = None,
+    ) -> BoolArray:
+        """Return which rows meet the constraint.
+
+        Args:
+            settings: Natural units, a row per run.
+            tolerance: Relative rounding error that is forgiven.
+            sizes: What it is relative to, per factor; at least 1 where absent.
+        """
         bounds = [b for b in (self.upper, self.lower, self.equals) if b is not None]
-        size = max(1.0, *(abs(bound) for bound in bounds))
+        size = np.full(len(settings), max(abs(bound) for bound in bounds))
+        for name, coefficient in self.coefficients.items():
+            size = np.maximum(size, abs(coefficient) * _size(settings, name, sizes))
         return np.asarray(self.slack(settings) >= -tolerance * size, dtype=np.bool_)
 
     def sentence(self) -> str:
@@ -119,7 +133,13 @@ class CardinalityConstraint:
     at_most: int
 
     def __post_init__(self) -> None:
+        if isinstance(self.factors, str):
+            raise InvalidValueError(
+                f"A cardinality constraint takes a list of factors, got the text '{self.factors}'."
+            )
         factors = tuple(self.factors)
+        for name in factors:
+            check_name(name, "factor")
         object.__setattr__(self, "factors", factors)
         if len(set(factors)) < len(factors) or len(factors) < 2:
             raise InvalidValueError(
@@ -134,13 +154,24 @@ class CardinalityConstraint:
 
     def slack(self, settings: "pd.DataFrame") -> FloatArray:
         """Return how many more factors may be non-zero, shape ``(n_rows,)``."""
-        values = settings[list(self.factors)].to_numpy(dtype=np.float64)
-        return np.asarray(self.at_most - (np.abs(values) > TOLERANCE).sum(axis=1), dtype=np.float64)
+        return self._slack(settings, TOLERANCE, None)
 
-    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
-        """Return which rows have few enough non-zero factors."""
-        del tolerance  # a count has none; the argument is part of the common signature
-        return np.asarray(self.slack(settings) >= 0, dtype=np.bool_)
+    def holds(
+        self,
+        settings: "pd.DataFrame",
+        *,
+        tolerance: float = TOLERANCE,
+        sizes: Sizes | None = None,
+    ) -> BoolArray:
+        """Return which rows have few enough non-zero factors; arguments as for the others."""
+        return np.asarray(self._slack(settings, tolerance, sizes) >= 0, dtype=np.bool_)
+
+    def _slack(self, settings: "pd.DataFrame", tolerance: float, sizes: Sizes | None) -> FloatArray:
+        n_used = np.zeros(len(settings))
+        for name in self.factors:
+            used = np.abs(numbers_of(settings[name])) > tolerance * _size(settings, name, sizes)
+            n_used = n_used + used
+        return np.asarray(self.at_most - n_used, dtype=np.float64)
 
     def sentence(self) -> str:
         """Return the constraint as people write it."""
@@ -173,11 +204,17 @@ class ForbiddenCombination:
         """The factors that take part."""
         return tuple(self.conditions)
 
-    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
-        """Return which rows avoid the combination."""
+    def holds(
+        self,
+        settings: "pd.DataFrame",
+        *,
+        tolerance: float = TOLERANCE,
+        sizes: Sizes | None = None,
+    ) -> BoolArray:
+        """Return which rows avoid the combination; arguments as for the others."""
         forbidden = np.ones(len(settings), dtype=np.bool_)
         for name, condition in self.conditions.items():
-            forbidden &= _meets(settings[name], condition, tolerance)
+            forbidden &= _meets(settings, name, condition, tolerance, sizes)
         return ~forbidden
 
     def sentence(self) -> str:
@@ -211,10 +248,16 @@ class ExpressionConstraint:
         """Return larger minus smaller side, shape ``(n_rows,)``; negative where it is not met."""
         return parse_comparison(self.expression).slack(_columns(settings, self.factors))
 
-    def holds(self, settings: "pd.DataFrame", *, tolerance: float = TOLERANCE) -> BoolArray:
-        """Return which rows meet the comparison."""
+    def holds(
+        self,
+        settings: "pd.DataFrame",
+        *,
+        tolerance: float = TOLERANCE,
+        sizes: Sizes | None = None,
+    ) -> BoolArray:
+        """Return which rows meet the comparison; arguments as for the others."""
         columns = _columns(settings, self.factors)
-        met = parse_comparison(self.expression).holds(columns, tolerance=tolerance)
+        met = parse_comparison(self.expression).holds(columns, tolerance=tolerance, sizes=sizes)
         return np.broadcast_to(met, (len(settings),)).copy()
 
     def sentence(self) -> str:
@@ -225,8 +268,73 @@ class ExpressionConstraint:
 Constraint = LinearConstraint | CardinalityConstraint | ForbiddenCombination | ExpressionConstraint
 
 
+def check_constraint(constraint: Constraint, factors: Sequence[SearchedFactor]) -> None:
+    """Refuse a constraint that does not fit the factors that are varied.
+
+    Raises:
+        InvalidValueError: If it names another factor, or asks of one what its kind cannot give.
+    """
+    known = {factor.name: factor for factor in factors}
+    what = f"Constraint '{constraint.sentence()}'"
+    for name in constraint.factors:
+        if name not in known:
+            raise InvalidValueError(
+                f"{what} names '{name}', which is not a factor that is varied; those are "
+                f"{list(known)}: correct the name."
+            )
+    match constraint:
+        case ForbiddenCombination(conditions):
+            for name, condition in conditions.items():
+                _check_condition(known[name], condition, what)
+        case CardinalityConstraint() | LinearConstraint() | ExpressionConstraint():
+            is_count = isinstance(constraint, CardinalityConstraint)
+            for name in constraint.factors:
+                _check_computed(known[name], what, may_be_zero=is_count)
+        case _:
+            assert_never(constraint)
+
+
+def _check_computed(factor: SearchedFactor, what: str, *, may_be_zero: bool) -> None:
+    if isinstance(factor, CategoricalFactor):
+        raise InvalidValueError(
+            f"{what} computes with '{factor.name}', which is categorical: use a forbidden "
+            "combination."
+        )
+    if may_be_zero and not factor.low <= 0 <= factor.high:
+        raise InvalidValueError(
+            f"{what}: the range of '{factor.name}', {factor.low:g} to {factor.high:g}, does not "
+            "include zero, so it can never be left out: widen it, or leave it out of the list."
+        )
+
+
+def _check_condition(factor: SearchedFactor, condition: Condition, what: str) -> None:
+    levels = [item for item in condition if isinstance(item, str)]
+    if not isinstance(factor, CategoricalFactor):
+        if levels:
+            raise InvalidValueError(
+                f"{what}: '{factor.name}' is a number and needs a range (low, high), got {levels}."
+            )
+        return
+    if not levels:
+        raise InvalidValueError(
+            f"{what}: '{factor.name}' is categorical and needs levels, got {condition}."
+        )
+    unknown = sorted(set(levels) - set(factor.levels))
+    if unknown:
+        raise InvalidValueError(
+            f"{what}: {unknown} are not levels of '{factor.name}', which has "
+            f"{list(factor.levels)}: correct them."
+        )
+
+
 def _columns(settings: "pd.DataFrame", names: Sequence[str]) -> dict[str, FloatArray]:
-    return {name: settings[name].to_numpy(dtype=np.float64) for name in names}
+    return {name: numbers_of(settings[name]) for name in names}
+
+
+def _size(settings: "pd.DataFrame", name: str, sizes: Sizes | None) -> FloatArray:
+    if sizes is not None:
+        return sizes[name]
+    return np.maximum(1.0, np.abs(numbers_of(settings[name])))
 
 
 def _condition(name: str, value: Any) -> Condition:
@@ -250,17 +358,23 @@ def _condition(name: str, value: Any) -> Condition:
     return (low, high)
 
 
-def _meets(column: "pd.Series[Any]", condition: Condition, tolerance: float) -> BoolArray:
+def _meets(
+    settings: "pd.DataFrame",
+    name: str,
+    condition: Condition,
+    tolerance: float,
+    sizes: Sizes | None,
+) -> BoolArray:
     if all(isinstance(item, str) for item in condition):
-        return np.asarray(column.isin(list(condition)), dtype=np.bool_)
+        return np.asarray(settings[name].isin(list(condition)), dtype=np.bool_)
     low, high = condition
-    values = column.to_numpy(dtype=np.float64)
+    values = numbers_of(settings[name])
+    margin = tolerance * _size(settings, name, sizes)
     inside = np.ones(len(values), dtype=np.bool_)
     one_point = low == high
     for end, sign in ((low, 1.0), (high, -1.0)):
         if end is None:
             continue
-        margin = tolerance * max(1.0, abs(float(end)))
         # A range of one point forbids exactly that point; otherwise the ends are allowed.
         distance = sign * (values - float(end))
         inside &= distance >= -margin if one_point else distance > margin

@@ -4,16 +4,29 @@ Grammar: ``+ - * / **`` (or ``^``), brackets, numbers, names, and the functions 
 A name that is not a plain identifier stands in backticks: ```start wet mass` * 2``.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
 from doe.errors import ExpressionError
+from doe.expression_trees import (
+    FUNCTIONS,
+    Binary,
+    Call,
+    Name,
+    Negative,
+    Node,
+    Number,
+    evaluate,
+    magnitude,
+    names_in,
+)
 
 if TYPE_CHECKING:
     from lark import Lark, ParseTree
@@ -21,15 +34,6 @@ if TYPE_CHECKING:
 MAX_LENGTH = 2_000
 MAX_DEPTH = 200
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "log": np.log,
-    "log10": np.log10,
-    "exp": np.exp,
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-    "min": np.minimum,
-    "max": np.maximum,
-}
 _N_ARGUMENTS = {"min": 2, "max": 2}
 
 # Not str.isidentifier, which also takes signs and combining marks that \w does not match.
@@ -53,49 +57,6 @@ NUMBER: /(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/
 %ignore /[ \t]+/
 """
 
-Operator = Literal["add", "subtract", "multiply", "divide", "raised"]
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A constant."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A column: a factor or a response."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Negative:
-    """The operand with its sign changed."""
-
-    operand: "Node"
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Two operands and what is done with them."""
-
-    operator: Operator
-    left: "Node"
-    right: "Node"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function of ``FUNCTIONS`` with its arguments."""
-
-    function: str
-    arguments: tuple["Node", ...]
-
-
-Node = Number | Name | Negative | Binary | Call
-
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -112,7 +73,7 @@ class Expression:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that the expression reads, in order of first appearance."""
-        return tuple(dict.fromkeys(_names(self.node)))
+        return tuple(dict.fromkeys(names_in(self.node)))
 
     def evaluate(
         self,
@@ -138,8 +99,15 @@ class Expression:
                 f"Expression '{self.text}' reads {missing}, which is not among "
                 f"{sorted(map(str, values))}: correct the name or add the column."
             )
+        # Whole numbers have no negative powers in numpy.
+        columns = {
+            name: values[name].astype(np.float64)
+            if isinstance(values[name], np.ndarray) and values[name].dtype.kind in "biu"
+            else values[name]
+            for name in self.names
+        }
         with np.errstate(all="ignore"):
-            return _evaluate(self.node, values, functions)
+            return evaluate(self.node, columns, functions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +135,30 @@ class Comparison:
             self.larger.evaluate(values) - self.smaller.evaluate(values), dtype=np.float64
         )
 
-    def holds(self, values: Mapping[str, Any], *, tolerance: float = 1e-9) -> BoolArray:
-        """Return where the comparison is met; a value outside a function's domain is not."""
+    def holds(
+        self,
+        values: Mapping[str, Any],
+        *,
+        tolerance: float = 1e-9,
+        sizes: Mapping[str, Any] | None = None,
+    ) -> BoolArray:
+        """Return where the comparison is met; a value outside a function's domain is not.
+
+        Args:
+            values: Arrays of one common shape, by column name.
+            tolerance: Relative rounding error that is forgiven.
+            sizes: What it is relative to, per column; at least 1 where absent.
+        """
         larger = np.asarray(self.larger.evaluate(values), dtype=np.float64)
         smaller = np.asarray(self.smaller.evaluate(values), dtype=np.float64)
-        scale = np.maximum(1.0, np.maximum(np.abs(larger), np.abs(smaller)))
-        with np.errstate(invalid="ignore"):
-            met = larger - smaller >= -tolerance * scale
+        if sizes is None:
+            sizes = {name: np.maximum(1.0, np.abs(values[name])) for name in self.names}
+        with np.errstate(all="ignore"):
+            size = np.maximum(
+                magnitude(self.larger.node, values, sizes),
+                magnitude(self.smaller.node, values, sizes),
+            )
+            met = larger - smaller >= -tolerance * size
         return np.asarray(met & np.isfinite(larger) & np.isfinite(smaller), dtype=np.bool_)
 
 
@@ -183,12 +168,7 @@ def parse_expression(text: str) -> Expression:
     Raises:
         ExpressionError: If the text does not follow the grammar, with the place of the fault.
     """
-    tree = _parse(text)
-    if tree.data == "comparison":
-        raise ExpressionError(
-            f"'{text}' is a comparison, but a value is needed here: remove '<=' or '>='."
-        )
-    return Expression(text, _node(tree, text, 0))
+    return _parse_expression(_checked(text))
 
 
 def parse_comparison(text: str) -> Comparison:
@@ -197,6 +177,21 @@ def parse_comparison(text: str) -> Comparison:
     Raises:
         ExpressionError: If the text does not follow the grammar, or is no comparison.
     """
+    return _parse_comparison(_checked(text))
+
+
+@lru_cache(maxsize=512)
+def _parse_expression(text: str) -> Expression:
+    tree = _parse(text)
+    if tree.data == "comparison":
+        raise ExpressionError(
+            f"'{text}' is a comparison, but a value is needed here: remove '<=' or '>='."
+        )
+    return Expression(text, _node(tree, text, 0))
+
+
+@lru_cache(maxsize=512)
+def _parse_comparison(text: str) -> Comparison:
     tree = _parse(text)
     if tree.data != "comparison":
         raise ExpressionError(
@@ -220,10 +215,7 @@ def _parser() -> "Lark":
     return Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)
 
 
-def _parse(text: str) -> "ParseTree":
-    from lark import Tree
-    from lark.exceptions import UnexpectedInput
-
+def _checked(text: object) -> str:
     if not isinstance(text, str) or not text.strip():
         raise ExpressionError(
             f"An expression must be text, got {text!r}: write something like 'titre - 2 * hcp'."
@@ -232,6 +224,13 @@ def _parse(text: str) -> "ParseTree":
         raise ExpressionError(
             f"Expression of {len(text)} characters; at most {MAX_LENGTH} are read: shorten it."
         )
+    return text
+
+
+def _parse(text: str) -> "ParseTree":
+    from lark import Tree
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
@@ -253,7 +252,7 @@ def _node(tree: Any, text: str, depth: int) -> Node:
         )
     match tree.data:
         case "number":
-            return Number(float(tree.children[0]))
+            return _number(str(tree.children[0]), text)
         case "name":
             return Name(str(tree.children[0]))
         case "quoted":
@@ -271,6 +270,16 @@ def _node(tree: Any, text: str, depth: int) -> Node:
             raise ExpressionError(f"Expression '{text}' has an unknown part '{other}'.")
 
 
+def _number(digits: str, text: str) -> Number:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ExpressionError(
+            f"Expression '{text[:40]}' has the number {digits[:20]}, which is too large to compute "
+            "with: use a smaller one."
+        )
+    return Number(value)
+
+
 def _call(tree: Any, text: str, depth: int) -> Call:
     function, *arguments = tree.children
     name = str(function)
@@ -285,60 +294,3 @@ def _call(tree: Any, text: str, depth: int) -> Call:
             f"Expression '{text}' gives '{name}' {len(arguments)} values; it takes {expected}."
         )
     return Call(name, tuple(_node(argument, text, depth + 1) for argument in arguments))
-
-
-def _names(node: Node) -> Iterator[str]:
-    match node:
-        case Number():
-            return
-        case Name(name):
-            yield name
-        case Negative(operand):
-            yield from _names(operand)
-        case Binary(_, left, right):
-            yield from _names(left)
-            yield from _names(right)
-        case Call(_, arguments):
-            for argument in arguments:
-                yield from _names(argument)
-        case _:
-            assert_never(node)
-
-
-def _evaluate(
-    node: Node, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
-) -> Any:
-    match node:
-        case Number(value):
-            return value
-        case Name(name):
-            return values[name]
-        case Negative(operand):
-            return -_evaluate(operand, values, functions)
-        case Binary(operator, left, right):
-            return _combine(
-                operator, _evaluate(left, values, functions), _evaluate(right, values, functions)
-            )
-        case Call(function, arguments):
-            return functions[function](*(_evaluate(a, values, functions) for a in arguments))
-        case _:
-            assert_never(node)
-
-
-def _combine(operator: Operator, left: Any, right: Any) -> Any:
-    # Two plain constants are Python floats: numpy's rules (inf, NaN) hold for them as well.
-    if isinstance(left, float) and isinstance(right, float):
-        left = np.float64(left)
-    match operator:
-        case "add":
-            return left + right
-        case "subtract":
-            return left - right
-        case "multiply":
-            return left * right
-        case "divide":
-            return left / right
-        case "raised":
-            return left**right
-        case _:
-            assert_never(operator)

@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
-from doe.errors import InvalidValueError, UnknownNameError
+from doe.errors import ExperimentError, InvalidValueError, UnknownNameError
 from doe.responses import AnyResponse, DerivedResponse
+from surrogates.predictive import Kind, NormalPredictive, Predictive
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from doe.space import FactorSpace
+    from surrogates.domain import ApplicabilityDomain
 
-Kind = Literal["latent", "new_run"]
 NEW_BLOCK = "new"
 Block = str | Mapping[str, str]
+
+
+class NumericalError(ExperimentError, ArithmeticError):
+    """A computation cannot be carried out at the accuracy of the machine's numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,29 +34,36 @@ class Prediction:
         latent_std: Uncertainty of the expected value, without run-to-run noise.
         new_run_std: Standard deviation of one new run: latent, block (when new) and noise together.
         extrapolates: Where the setting lies outside the applicability domain.
+        distribution: What is behind the numbers; normal with these moments when absent.
     """
 
     mean: FloatArray
     latent_std: FloatArray
     new_run_std: FloatArray
     extrapolates: BoolArray
+    distribution: Predictive | None = None
+
+    @property
+    def predictive(self) -> Predictive:
+        """The distribution behind the numbers."""
+        if self.distribution is not None:
+            return self.distribution
+        return NormalPredictive(self.mean, self.latent_std, self.new_run_std)
 
     def interval(
         self, coverage: float = 0.95, *, kind: Kind = "new_run"
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the lower and upper ends of the central interval under a normal distribution.
+        """Return the lower and upper ends of the interval with equal tails.
 
         Raises:
             InvalidValueError: If ``coverage`` is not between 0 and 1.
         """
-        from scipy.special import ndtri
-
         if not 0 < coverage < 1:
             raise InvalidValueError(f"coverage must be between 0 and 1, got {coverage}.")
-        half = float(ndtri(0.5 + coverage / 2)) * (
-            self.new_run_std if kind == "new_run" else self.latent_std
+        lower, upper = self.predictive.quantile(
+            np.array([0.5 - coverage / 2, 0.5 + coverage / 2]), kind
         )
-        return self.mean - half, self.mean + half
+        return lower, upper
 
 
 @runtime_checkable
@@ -70,8 +82,18 @@ class Surrogate(Protocol):
     def space(self) -> "FactorSpace":
         """The factor space that it was learned in."""
 
+    @property
+    def domain(self) -> "ApplicabilityDomain":
+        """The runs that it was learned from, and how far from them it can be trusted."""
+
     def predict(self, settings: "pd.DataFrame", *, block: Block = NEW_BLOCK) -> Prediction:
-        """Return the prediction at each setting."""
+        """Return the prediction at each setting.
+
+        Raises:
+            InvalidValueError: If a factor's column is missing, a cell is empty or holds text where
+                a number belongs, or a level is not one of the factor's.
+            UnknownNameError: If a block has no such level.
+        """
 
     def sample(
         self,
@@ -85,6 +107,9 @@ class Surrogate(Protocol):
         """Return joint draws, shape ``(n_draws, n_settings)``.
 
         ``new_run`` draws add one block effect per draw and independent noise per setting.
+
+        Raises:
+            NumericalError: If the joint covariance of the settings cannot be factorised.
         """
 
     def probability_within(
@@ -135,6 +160,17 @@ class SurrogateSet:
                 f"No surrogate predicts '{response}'; there are {list(self.surrogates)}."
             )
         return self.surrogates[response]
+
+    def unit(self, response: str) -> str:
+        """Return the unit of a measured or derived response.
+
+        Raises:
+            UnknownNameError: If there is none.
+        """
+        for derived in self.derived:
+            if derived.name == response:
+                return derived.unit
+        return str(self[response].describe().get("unit", ""))
 
     def sample(
         self,

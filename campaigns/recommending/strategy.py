@@ -136,7 +136,7 @@ class ProposedRun:
         reason: Why.
         acquisition: Value of the acquisition for this run given those before it in the batch.
         extrapolates: Whether the setting is outside the surrogates' applicability domain.
-        slack: Room left under each constraint, by its sentence.
+        slack: Room left under each constraint, by its sentence; forbidden combinations have none.
     """
 
     settings: Mapping[str, Value] = field(hash=False)

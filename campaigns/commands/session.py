@@ -1,0 +1,188 @@
+"""Where a command finds its campaign, and in whose name it acts."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from campaigns.campaign import Campaign
+    from campaigns.envelope import Actor
+    from campaigns.ledger import Ledger
+
+DEFAULT_STORE = "bayeswell.sqlite"
+
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store", envvar="BAYESWELL_STORE", help="File or database URL that holds the campaign."
+    ),
+]
+CampaignOption = Annotated[
+    str | None,
+    typer.Option("--campaign", "-c", help="Name of the campaign; the only one when left out."),
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--actor",
+        envvar="BAYESWELL_ACTOR",
+        help="Who acts, as the record will say; your login name when left out.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", "-r", help="Why; a later reader will want to know.")
+]
+
+
+@contextmanager
+def opened(store: str, campaign: str | None, actor: str | None) -> Iterator["Campaign"]:
+    """Open the campaign that the options mean, and close it afterwards.
+
+    Raises:
+        UnknownNameError: If there is no such store or campaign.
+        InvalidValueError: If the store has several campaigns and none was named.
+    """
+    from campaigns.campaign import Campaign
+
+    who = actor_of(actor)
+    with open_ledger(store) as ledger:
+        name = chosen_campaign(ledger, store, campaign)
+        yield Campaign.open(ledger, name, actor=who)
+
+
+@contextmanager
+def open_ledger(store: str) -> Iterator["Ledger"]:
+    """Open a store that is there, and close it afterwards.
+
+    Raises:
+        UnknownNameError: If there is no such file.
+    """
+    from campaigns.ledger import Ledger
+    from doe.errors import UnknownNameError
+
+    if "://" not in store and not Path(store).exists():
+        raise UnknownNameError(
+            f"There is no store '{store}': begin a campaign with `bayeswell new`, or say where "
+            "it is with --store or BAYESWELL_STORE."
+        )
+    with Ledger(store) as ledger:
+        yield ledger
+
+
+def chosen_campaign(ledger: "Ledger", store: str, campaign: str | None) -> str:
+    """Return the campaign that was named, or the only one in the store.
+
+    Raises:
+        UnknownNameError: If there is none.
+        InvalidValueError: If there are several and none was named.
+    """
+    from campaigns.campaign import campaign_names
+    from doe.errors import InvalidValueError, UnknownNameError
+
+    if campaign is not None:
+        return campaign
+    names = campaign_names(ledger)
+    if not names:
+        raise UnknownNameError(
+            f"The store '{shown(store)}' holds no campaign: begin one with `bayeswell new`."
+        )
+    if len(names) > 1:
+        raise InvalidValueError(
+            f"The store '{shown(store)}' holds several campaigns: {', '.join(names)}. Say which "
+            "one with --campaign."
+        )
+    return names[0]
+
+
+def actor_of(name: str | None) -> "Actor":
+    """Return who acts: the person named, else whoever is logged in to the machine.
+
+    Raises:
+        InvalidValueError: If neither is known.
+    """
+    from campaigns.envelope import Actor
+    from doe.errors import InvalidValueError
+
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (OSError, KeyError) as error:
+            raise InvalidValueError(
+                "The machine does not say who is logged in: name yourself with --actor."
+            ) from error
+    return Actor(name)
+
+
+def shown(store: str) -> str:
+    """Return a store as it may be shown: a URL without its password."""
+    if "://" not in store:
+        return store
+    scheme, _, rest = store.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """Return the names and values of options written as ``name=value``.
+
+    Raises:
+        InvalidValueError: If one has no ``=``, or a name comes twice.
+    """
+    from doe.errors import InvalidValueError
+
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.rpartition("="))
+        if not sign or not name or not value:
+            raise InvalidValueError(
+                f"{option} '{text}' cannot be read: write it as name=value, for example "
+                f'{option} "sucrose=80".'
+            )
+        if name in found:
+            raise InvalidValueError(f"{option} names '{name}' twice: keep one.")
+        found[name] = value
+    return found
+
+
+def number(text: str, what: str) -> float:
+    """Return the number that a person wrote.
+
+    Raises:
+        InvalidValueError: If it is none, or not finite.
+    """
+    from doe.errors import InvalidValueError
+    from doe.factors import check_number
+
+    try:
+        return check_number(float(text), what)
+    except ValueError as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise InvalidValueError(
+            f"{what} must be a number with a decimal point, got '{text}'."
+        ) from None
+
+
+def free_path(path: Path, *, force: bool) -> Path:
+    """Return a path that may be written.
+
+    Raises:
+        InvalidValueError: If something is there that is not to be replaced, or its folder is not.
+    """
+    from doe.errors import InvalidValueError
+
+    if path.is_dir():
+        raise InvalidValueError(f"'{path}' is a folder: name a file.")
+    if path.exists() and not force:
+        raise InvalidValueError(
+            f"'{path}' is there already: choose another name with --out, or replace it with "
+            "--force."
+        )
+    if not path.parent.is_dir():
+        raise InvalidValueError(f"The folder '{path.parent}' is not there: make it first.")
+    return path

@@ -1,0 +1,1 @@
+"""What leaves a campaign: run sheets, the record, and figures for documents."""

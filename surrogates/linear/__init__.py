@@ -1,0 +1,1 @@
+"""Linear models by least squares: exact, and without torch."""

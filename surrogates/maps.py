@@ -1,0 +1,225 @@
+"""A map of the probability that a new run meets its specifications, over two factors."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from doe.arrays import BoolArray, FloatArray
+from doe.errors import InvalidValueError, UnknownNameError
+from doe.factors import (
+    CategoricalFactor,
+    ContinuousFactor,
+    DiscreteFactor,
+    MixtureComponent,
+    SearchedFactor,
+    Value,
+)
+from doe.plots import Axis, Layer, Line, Plot, Points, Surface
+from doe.responses import Specification
+from surrogates.contours import contour_lines
+from surrogates.factor_ranges import FactorRanges
+from surrogates.probability import (
+    ProbabilityWithin,
+    means_in_specification,
+    probability_in_specification,
+)
+from surrogates.surrogate import SurrogateSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SWEET_SPOT = "sweet spot (means only)"
+HALF = 0.5
+
+
+def probability_map(
+    surrogate_set: SurrogateSet,
+    specifications: Sequence[Specification],
+    x: str,
+    y: str,
+    *,
+    at: Mapping[str, Value] | None = None,
+    reliability_target: float = 0.95,
+    n: int = 45,
+    rng: np.random.Generator | None = None,
+) -> Plot:
+    """Return P(all specifications met for one new run) over two factors.
+
+    Contours at the reliability target and at 0.5, the line where the predicted means alone meet
+    the specifications, the runs, and a shade where the surrogates extrapolate.
+
+    Args:
+        surrogate_set: Surrogates of the responses.
+        specifications: Limits to be met together.
+        x: Factor of the horizontal axis, over its allowed range.
+        y: Factor of the vertical axis.
+        at: Settings of the other factors; those not given stay in the middle of the studied range
+            (categorical ones at the level with most runs).
+        reliability_target: The probability that is asked for.
+        n: Places along each axis; discrete factors have their levels.
+        rng: Source of draws, when the probability needs any.
+
+    Raises:
+        InvalidValueError: If a factor of an axis is categorical or a mixture component, both axes
+            are the same, or the target is not between 0 and 1.
+        UnknownNameError: If there is no such factor or response.
+    """
+    if not 0 < reliability_target < 1:
+        raise InvalidValueError(
+            f"reliability_target must be between 0 and 1, got {reliability_target}."
+        )
+    across, up = _axis_factor(surrogate_set, x), _axis_factor(surrogate_set, y)
+    if x == y:
+        raise InvalidValueError(f"A map needs two different factors, got '{x}' twice.")
+    ranges = FactorRanges.studied(surrogate_set)
+    fixed = _fixed(ranges, {x, y}, at or {})
+    columns, rows = _places(across, n), _places(up, n)
+    settings = _grid(ranges, (x, y), columns, rows, fixed)
+    found = probability_in_specification(surrogate_set, specifications, settings, rng=rng)
+    predictions = [s.predict(settings) for s in surrogate_set.surrogates.values()]
+    outside = np.any([prediction.extrapolates for prediction in predictions], axis=0)
+    shape = (len(rows), len(columns))
+    surface = Surface(
+        "P(all specifications met)",
+        "",
+        columns,
+        rows,
+        found.joint.reshape(shape),
+        0.0,
+        1.0,
+        levels=(HALF, reliability_target),
+        shaded=outside.reshape(shape).astype(np.float64),
+    )
+    margin = means_in_specification(surrogate_set, specifications, settings).reshape(shape)
+    return Plot(
+        title="Probability of meeting "
+        + " and ".join(s.sentence(surrogate_set.unit(s.response)) for s in specifications),
+        sentence=_sentence(found, outside, settings, (across, up), fixed, reliability_target),
+        x=_axis(across),
+        y=_axis(up),
+        layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, x, y)),
+    )
+
+
+def _axis_factor(surrogate_set: SurrogateSet, name: str) -> ContinuousFactor | DiscreteFactor:
+    factors = {factor.name: factor for factor in surrogate_set.space.searched}
+    if name not in factors:
+        raise UnknownNameError(f"No factor is called '{name}'; the factors are {list(factors)}.")
+    factor = factors[name]
+    if isinstance(factor, CategoricalFactor):
+        raise InvalidValueError(
+            f"'{name}' is categorical and has no axis: draw a map per level, at={{'{name}': ...}}."
+        )
+    if isinstance(factor, MixtureComponent):
+        raise InvalidValueError(
+            f"'{name}' is a mixture component: changing it changes the others, so it has no axis "
+            "of its own. Map two process factors at a blend given by 'at'."
+        )
+    return factor
+
+
+def _fixed(ranges: FactorRanges, axes: set[str], at: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return the settings of the factors that are on no axis."""
+    names = [name for name in ranges.space.names if name not in axes]
+    unknown = [name for name in at if name not in names]
+    if unknown:
+        raise UnknownNameError(
+            f"'at' names {unknown}; factors that are on no axis of this map are {names}."
+        )
+    blend = [component.name for component in ranges.space.mixture if component.name not in at]
+    if blend:
+        raise InvalidValueError(f"A map in a space with a mixture needs {blend} given by 'at'.")
+    return {name: at.get(name, ranges.middles[name]) for name in names}
+
+
+def _places(factor: ContinuousFactor | DiscreteFactor, n: int) -> FloatArray:
+    if isinstance(factor, DiscreteFactor):
+        return np.asarray(factor.levels, dtype=np.float64)
+    spaced = np.geomspace if factor.scale == "log" else np.linspace
+    places = np.asarray(spaced(factor.low, factor.high, n), dtype=np.float64)
+    places[[0, -1]] = factor.low, factor.high
+    return places
+
+
+def _grid(
+    ranges: FactorRanges,
+    axes: tuple[str, str],
+    columns: FloatArray,
+    rows: FloatArray,
+    fixed: Mapping[str, Value],
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    across, up = np.meshgrid(columns, rows)
+    data: dict[str, object] = {axes[0]: across.ravel(), axes[1]: up.ravel()}
+    data.update({name: [value] * across.size for name, value in fixed.items()})
+    return pd.DataFrame(data)[list(ranges.space.names)]
+
+
+def _sweet_spot(columns: FloatArray, rows: FloatArray, margin: FloatArray) -> list[Layer]:
+    pieces = contour_lines(columns, rows, margin, 0.0)
+    return [Line(SWEET_SPOT, x, y, role="reference") for x, y in pieces]
+
+
+def _runs(surrogate_set: SurrogateSet, x: str, y: str) -> Points:
+    import pandas as pd
+
+    runs = pd.concat([s.domain.runs for s in surrogate_set.surrogates.values()])
+    runs = runs[~runs.index.duplicated()]
+    return Points(
+        "runs",
+        runs[x].to_numpy(dtype=np.float64),
+        runs[y].to_numpy(dtype=np.float64),
+        names=tuple(str(run) for run in runs.index),
+    )
+
+
+def _axis(factor: ContinuousFactor | DiscreteFactor) -> Axis:
+    return Axis(factor.name, factor.unit, factor.low, factor.high, scale=factor.scale)
+
+
+def _sentence(
+    found: ProbabilityWithin,
+    outside: BoolArray,
+    settings: "pd.DataFrame",
+    axes: Sequence[SearchedFactor],
+    fixed: Mapping[str, Value],
+    target: float,
+) -> str:
+    trusted = np.where(outside, -1.0, found.joint)
+    if outside.all():
+        opening = "Every place of this map is extrapolation: no probability here can be relied on."
+    else:
+        best = int(trusted.argmax())
+        place = " and ".join(
+            f"{f.name} {settings[f.name].iloc[best]:.3g} {getattr(f, 'unit', '')}".rstrip()
+            for f in axes
+        )
+        reached = float((trusted >= target).sum() / (~outside).sum())
+        opening = (
+            f"The probability is highest, {trusted[best]:.2f}, at {place}; {reached:.0%} of the "
+            f"map that the runs support reaches {target:g}."
+        )
+    parts = [opening, _limiting_sentence(found, target)]
+    if fixed:
+        held = ", ".join(
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in fixed.items()
+        )
+        parts.append(f"Held at {held}.")
+    parts.append(f"Shaded: extrapolation ({outside.mean():.0%}). {found.method}")
+    return " ".join(part for part in parts if part)
+
+
+def _limiting_sentence(found: ProbabilityWithin, target: float) -> str:
+    responses = list(dict.fromkeys(s.response for s in found.specifications))
+    short = found.joint < target
+    if len(responses) < 2 or not short.any():
+        return ""
+    limiting = np.array(found.limiting)[short]
+    shares = {name: float((limiting == name).mean()) for name in responses}
+    worst = max(shares, key=lambda name: shares[name])
+    return (
+        f"Where it falls short, {worst} is what limits it over {shares[worst]:.0%} of the places."
+    )
