@@ -8,11 +8,11 @@ import typer
 from typer.core import TyperGroup
 
 from campaigns.commands import (
+    batches,
     definitions,
     designs,
     installation,
     learning,
-    batches,
     record,
     results,
 )
@@ -63,7 +63,9 @@ COMMANDS = (
         PLAN,
         ("bayeswell recommend 4", 'bayeswell recommend 4 --fix "sucrose=80" --json'),
     ),
-    Command("approve", batches.approve, PLAN, ("bayeswell approve 35 36", "bayeswell approve --all")),
+    Command(
+        "approve", batches.approve, PLAN, ("bayeswell approve 35 36", "bayeswell approve --all")
+    ),
     Command(
         "reject", batches.reject, PLAN, ('bayeswell reject 37 --reason "too much sucrose to mix"',)
     ),
@@ -107,9 +109,7 @@ COMMANDS = (
         "choose-model",
         learning.choose_model,
         LEARN,
-        (
-            'bayeswell choose-model "growth rate" quadratic --reason "no lack of fit"',
-        ),
+        ('bayeswell choose-model "growth rate" quadratic --reason "no lack of fit"',),
     ),
     Command(
         "validate", learning.validate, LEARN, ("bayeswell validate", "bayeswell validate --json")

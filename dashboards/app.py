@@ -3,23 +3,25 @@
 import errno
 import logging
 import socket
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import panel as pn
+from bokeh.util.warnings import BokehUserWarning
 from panel.io.resources import CDN_DIST, DIST_DIR
 from panel_material_ui.base import CDN_BASE, DIST_PATH
 from panel_material_ui.template.base import Page
 
 from campaigns.envelope import Actor
 from dashboards import theme
-from dashboards.jobs import Deliver
 from dashboards.pages.campaign import CampaignPage
-from dashboards.pages.components import Component, column
+from dashboards.pages.components import Component, column, html
 from dashboards.pages.trouble import TroublePage
 from dashboards.session import Session
 from doe.errors import ExperimentError, InvalidValueError, StateError
 
+TITLE = "Bayeswell"
 ADDRESS = "127.0.0.1"
 DEFAULT_PORT = 5006
 
@@ -53,10 +55,12 @@ def serve(options: Options, *, port: int | None = None, open_browser: bool = Tru
         InvalidValueError: If the port that was asked for is taken.
     """
     chosen = free_port(port)
+    # A browser sends the style sheets of a themed table back to the server, which knows them.
+    warnings.filterwarnings("ignore", message="reference already known", category=BokehUserWarning)
     hosts = [f"{host}:{chosen}" for host in (ADDRESS, "localhost")]
     pn.serve(  # type: ignore[no-untyped-call]  # panel gives it no types
         {"/": lambda: build(options)},
-        title="Bayeswell",
+        title=TITLE,
         address=ADDRESS,
         port=chosen,
         websocket_origin=hosts,
@@ -71,9 +75,8 @@ def build(options: Options) -> Component:
     """Return the page for one person; a campaign that cannot be opened gives a message instead."""
     pn.extension("plotly", "tabulator")
     content: Component
-    title = "Bayeswell"
     try:
-        content, title = _campaign_page(options)
+        content = _campaign_page(options)
     except ExperimentError as error:
         content = TroublePage("This campaign cannot be opened", str(error))
     except Exception as error:  # noqa: BLE001 - else the person would see an empty page
@@ -82,8 +85,8 @@ def build(options: Options) -> Component:
         content = TroublePage("This page cannot be shown", text)
     return Page(  # type: ignore[no-untyped-call]  # param's constructors have no types
         main=[column(content, gap=0, name="page")],
-        title="Bayeswell",
-        meta_title=title,
+        header=[html('<span class="brand">Bayeswell</span>')],
+        meta_title=TITLE,
         theme_config=dict(theme.THEME_CONFIG),
         theme_toggle=False,
         busy_indicator=None,
@@ -109,15 +112,7 @@ def free_port(wanted: int | None) -> int:
     return wanted
 
 
-def _campaign_page(options: Options) -> tuple[CampaignPage, str]:
-    session = Session.open(options.store, options.campaign, actor=options.actor)
-    page = CampaignPage(session, _on_this_page())
-    pn.state.on_session_destroyed(lambda _: page.close())
-    pn.state.onload(page.start)
-    return page, f"Bayeswell · {session.campaign.name}"
-
-
-def _on_this_page() -> Deliver:
+def _campaign_page(options: Options) -> CampaignPage:
     document = pn.state.curdoc
     if document is None:
         raise StateError("A page is built by a server, for one browser: use `serve`.")
@@ -125,7 +120,12 @@ def _on_this_page() -> Deliver:
     def deliver(call: Callable[[], None]) -> None:
         document.add_next_tick_callback(call)
 
-    return deliver
+    session = Session.open(options.store, options.campaign, actor=options.actor)
+    page = CampaignPage(session, deliver)
+    document.title = f"{session.campaign.name} · {TITLE}"
+    pn.state.on_session_destroyed(lambda _: page.close())
+    pn.state.onload(page.start)
+    return page
 
 
 def _local_files() -> dict[str, str]:

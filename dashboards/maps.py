@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from campaigns.state import PENDING, CampaignState, RunRecord
-from doe.errors import StateError
-from doe.factors import (
-    CategoricalFactor,
-    ContinuousFactor,
-    DiscreteFactor,
-    SearchedFactor,
-    Settings,
-    Value,
-)
-from doe.plots import Layer, Plot, Points, Role
+from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor, SearchedFactor, Value
+from doe.plots import Layer, Points, Role
 
 if TYPE_CHECKING:
-    from surrogates.surrogate import SurrogateSet
+    from campaigns.campaign import Campaign
+    from campaigns.maps import ReliabilityMap
+    from surrogates.drivers import DriverRanking
 
-DEFAULT_TARGET = 0.9
+DEFAULT_TARGET = 0.95
 TARGETS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -32,20 +26,47 @@ class MapRequest:
     Attributes:
         x: The factor along the horizontal axis.
         y: The factor along the vertical axis.
-        at: The setting of every other factor, in natural units.
-        reliability_target: The probability R whose line is drawn.
+        at: The setting of every other factor, in natural units; as in the run that is likeliest to
+            meet the specifications when absent.
+        target: The reliability R that is asked for.
     """
 
     x: str
     y: str
-    at: Mapping[str, Value] = field(hash=False)
-    reliability_target: float = DEFAULT_TARGET
+    at: Mapping[str, Value] | None = field(default=None, hash=False)
+    target: float = DEFAULT_TARGET
+
+
+def draw_map(campaign: "Campaign", request: MapRequest) -> "ReliabilityMap":
+    """Return the probability of meeting every specification over two factors, with all runs.
+
+    Raises:
+        StateError: If the campaign has no specification.
+        TooFewDataError: If a response has too few values.
+    """
+    from campaigns.maps import map_reliability
+
+    found = map_reliability(campaign, request.x, request.y, at=request.at, target=request.target)
+    layers = (*found.plot.layers, *run_layers(campaign.state, request.x, request.y))
+    return replace(found, plot=replace(found.plot, layers=layers))
 
 
 def mappable(state: CampaignState) -> tuple[str, ...]:
     """Return the factors that can be an axis: numbers that can be set without setting others."""
     kinds = (ContinuousFactor, DiscreteFactor)
     return tuple(f.name for f in state.space.searched if isinstance(f, kinds))
+
+
+def strongest_axes(state: CampaignState, ranking: "DriverRanking | None") -> tuple[str, ...]:
+    """Return the two factors to begin with: the strongest drivers of what is limited first."""
+    names = mappable(state)
+    strength = dict.fromkeys(names, 0.0)
+    if ranking is not None:
+        limited = {specification.response for specification in state.specifications}
+        for driver in (d for name in limited & set(ranking.drivers) for d in ranking.of(name)):
+            if driver.factor in strength:
+                strength[driver.factor] = max(strength[driver.factor], driver.total.mean)
+    return tuple(sorted(names, key=lambda name: -strength[name]))[:2]
 
 
 def middle(factor: SearchedFactor) -> Value:
@@ -60,56 +81,6 @@ def settings_of(run: RunRecord) -> dict[str, Value]:
     return {**run.target, **run.actual}
 
 
-def base_settings(state: CampaignState) -> dict[str, Value]:
-    """Return the settings that a map begins with: the run recommended first, else the middle."""
-    if state.batches:
-        return dict(state.runs[state.batches[-1].event.runs[0]].target)
-    return {factor.name: middle(factor) for factor in state.space.searched}
-
-
-def request_for(
-    state: CampaignState,
-    x: str,
-    y: str,
-    settings: Settings,
-    reliability_target: float = DEFAULT_TARGET,
-) -> MapRequest:
-    """Return the request for two factors, the others held as in the settings."""
-    at = {name: settings[name] for name in state.space.names if name not in (x, y)}
-    return MapRequest(x, y, at, reliability_target)
-
-
-def map_plot(
-    state: CampaignState,
-    surrogates: "SurrogateSet",
-    request: MapRequest,
-    *,
-    rng: np.random.Generator,
-) -> Plot:
-    """Return the probability of meeting every specification over two factors, with the runs.
-
-    Raises:
-        StateError: If the campaign has no specifications.
-    """
-    from surrogates.maps import probability_map
-
-    if not state.specifications:
-        raise StateError(
-            "A design-space map needs limits to meet, and this campaign has no specification: "
-            "add one with `campaign.change_specifications`."
-        )
-    plot = probability_map(
-        surrogates,
-        state.specifications,
-        request.x,
-        request.y,
-        at=request.at,
-        reliability_target=request.reliability_target,
-        rng=rng,
-    )
-    return replace(plot, layers=(*plot.layers, *run_layers(state, request.x, request.y)))
-
-
 def run_layers(state: CampaignState, x: str, y: str) -> tuple[Layer, ...]:
     """Return, as they project on two factors, the runs that surrogates did not learn from."""
     runs = list(state.runs.values())
@@ -117,7 +88,7 @@ def run_layers(state: CampaignState, x: str, y: str) -> tuple[Layer, ...]:
     pending = [run for run in runs if run.status in PENDING and run.excluded is None]
     return (
         *_points("excluded runs", excluded, x, y, "excluded"),
-        *_points("runs recommended or planned", pending, x, y, "recommended"),
+        *_points("recommended or planned runs", pending, x, y, "recommended"),
     )
 
 

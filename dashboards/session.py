@@ -18,13 +18,13 @@ from campaigns.envelope import Actor
 from campaigns.ledger import RecordCheck
 from campaigns.recommending.strategy import Progress, no_progress
 from campaigns.state import CampaignState
-from dashboards.maps import MapRequest, map_plot
+from dashboards.maps import MapRequest, draw_map
 from dashboards.tables import BatchTable, RunTable, batch_table, run_table
 from doe.errors import ConflictError, StateError
 from doe.responses import Goal, ProbabilityInSpecification, goals_of
 
 if TYPE_CHECKING:
-    from doe.plots import Plot
+    from campaigns.maps import ReliabilityMap
     from surrogates.drivers import DriverRanking
 
 RESEARCH_MODE = (
@@ -122,10 +122,13 @@ class Session(param.Parameterized):
         """Return every run with its status, settings and results."""
         return run_table(self.state)
 
-    def batch(self) -> BatchTable | None:
-        """Return the batch recommended last; None before the first."""
+    def batch(self, number: int | None = None) -> BatchTable | None:
+        """Return a recommended batch, the last one without a number; None before the first."""
         batches = self.campaign.batches
-        return batch_table(batches[-1], self.state) if batches else None
+        if not batches:
+            return None
+        place = len(batches) if number is None else number
+        return batch_table(batches[place - 1], self.state)
 
     def fit(self, progress: Progress = no_progress) -> None:
         """Learn from the results; what was learned is kept until the results change.
@@ -147,17 +150,16 @@ class Session(param.Parameterized):
         progress(0.5, "Ranking the drivers")
         return self.campaign.drivers()
 
-    def map(self, request: MapRequest, progress: Progress = no_progress) -> "Plot":
-        """Return the map of two factors, the others held at the settings of the request.
+    def map(self, request: MapRequest, progress: Progress = no_progress) -> "ReliabilityMap":
+        """Return the probability of meeting every specification over two factors.
 
         Raises:
             TooFewDataError: If a response has too few values.
-            StateError: If the campaign has no specifications.
+            StateError: If the campaign has no specification.
         """
         self.fit(progress)
         progress(0.5, "Computing the map")
-        rng = self.campaign.rng("design_space")
-        return map_plot(self.state, self.campaign.surrogates(), request, rng=rng)
+        return draw_map(self.campaign, request)
 
     def recommend(self, n_runs: int, progress: Progress = no_progress) -> Batch:
         """Recommend the next runs; may run in another thread, then call ``publish`` on this one.

@@ -55,6 +55,7 @@ class BatchRow:
         run: Its identifier.
         status: Where it stands.
         cells: Text by column name.
+        tag: The cause that counted most when it was chosen.
         reason: Why it is recommended, and why it was turned down if it was.
         acts: What may be done: ``approve``, ``reject``.
     """
@@ -62,6 +63,7 @@ class BatchRow:
     run: str
     status: str
     cells: Mapping[str, str]
+    tag: str
     reason: str
     acts: tuple[str, ...]
 
@@ -118,12 +120,12 @@ def batch_table(batch: Batch, state: CampaignState) -> BatchTable:
         columns.append(_column(factor.name, _unit_of(factor), settings, step=_step(factor)))
     predictions = {prediction.response: prediction.unit for prediction in batch.runs[0].predictions}
     columns += [
-        Column(f"{name} ±", f"{titled(name, unit)}, mean and 95 % interval")
+        Column(f"{name} ±", f"predicted {titled(name, unit)} [95{NO_BREAK}%]")
         for name, unit in predictions.items()
     ]
     if any(run.probability_in_specification is not None for run in batch.runs):
         columns.append(Column("probability", "P(in specification)"))
-    columns += [Column("nearest", "Nearest run (distance)"), Column("tag", "Why")]
+    columns.append(Column("nearest", "Nearest run (distance)"))
     rows = tuple(
         _batch_row(name, run, state.run(name), columns, _decimals_of_predictions(batch))
         for name, run in zip(batch.names, batch.runs, strict=True)
@@ -248,15 +250,14 @@ def _batch_row(
     cells["nearest"] = MISSING
     if run.nearest_run is not None and run.nearest_distance is not None:
         cells["nearest"] = f"{run.nearest_run} ({number_text(run.nearest_distance, 2)})"
-    cells["tag"] = run.reason.tag
-    return BatchRow(name, record.status, cells, _why(run, record), _acts(record))
+    return BatchRow(name, record.status, cells, run.reason.tag, _why(run, record), _acts(record))
 
 
 def _interval(prediction: ResponsePrediction, places: int) -> str:
     mean, low, high = (
         number_text(value, places) for value in (prediction.mean, prediction.low, prediction.high)
     )
-    return f"{mean} [{low}, {high}]"
+    return f"{mean} [{low},{NO_BREAK}{high}]"
 
 
 def _why(run: ProposedRun, record: RunRecord) -> str:

@@ -53,13 +53,14 @@ p.finding {{ font-size: 14px; margin-top: 2px; }}
 .chip {{ display: inline-block; border-radius: 10px; padding: 1px 9px; font-size: 12px;
         line-height: 18px; font-weight: 500; white-space: nowrap; }}
 {_CHIPS}
-.facts {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr));
+.facts {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr));
          gap: 10px 28px; margin: 12px 0 0 0; }}
 .facts dt {{ color: {MUTED}; font-size: 12px; }}
 .facts dd {{ margin: 1px 0 0 0; }}
 code {{ font-family: "Roboto Mono", Consolas, monospace; font-size: 12.5px; }}
 .intact {{ color: #1B6B45; font-weight: 500; }}
 .broken {{ color: #9B1C1C; font-weight: 500; }}
+.brand {{ color: #FFFFFF; font-size: 20px; font-weight: 500; }}
 .visually-hidden {{ position: absolute; width: 1px; height: 1px; overflow: hidden;
                    clip-path: inset(50%); white-space: nowrap; }}
 """

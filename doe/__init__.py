@@ -4,27 +4,179 @@ from typing import TYPE_CHECKING
 
 from doe.lazy_exports import lazy_exports
 
+if TYPE_CHECKING:
+    from doe.constraints import CardinalityConstraint as CardinalityConstraint
+    from doe.constraints import Constraint as Constraint
+    from doe.constraints import ExpressionConstraint as ExpressionConstraint
+    from doe.constraints import ForbiddenCombination as ForbiddenCombination
+    from doe.constraints import LinearConstraint as LinearConstraint
+    from doe.designs.aliasing import alias_table as alias_table
+    from doe.designs.aliasing import defining_relation as defining_relation
+    from doe.designs.aliasing import word_length_pattern as word_length_pattern
+    from doe.designs.factorial import fractional_factorial as fractional_factorial
+    from doe.designs.factorial import full_factorial as full_factorial
+    from doe.designs.response_surface import box_behnken as box_behnken
+    from doe.designs.response_surface import central_composite as central_composite
+    from doe.designs.screening import plackett_burman as plackett_burman
+    from doe.designs.space_filling import latin_hypercube as latin_hypercube
+    from doe.designs.space_filling import sobol as sobol
+    from doe.documents.document import from_document as from_document
+    from doe.documents.document import to_document as to_document
+    from doe.documents.files import load_document as load_document
+    from doe.documents.files import save_document as save_document
+    from doe.documents.schema import json_schema as json_schema
+    from doe.errors import CancelledError as CancelledError
+    from doe.errors import ConflictError as ConflictError
+    from doe.errors import DesignError as DesignError
+    from doe.errors import DocumentError as DocumentError
+    from doe.errors import ExperimentError as ExperimentError
+    from doe.errors import ExpressionError as ExpressionError
+    from doe.errors import InfeasibleSpaceError as InfeasibleSpaceError
+    from doe.errors import InvalidValueError as InvalidValueError
+    from doe.errors import RecordError as RecordError
+    from doe.errors import StateError as StateError
+    from doe.errors import TableError as TableError
+    from doe.errors import TooFewDataError as TooFewDataError
+    from doe.errors import TooFewRunsError as TooFewRunsError
+    from doe.errors import UnitError as UnitError
+    from doe.errors import UnknownNameError as UnknownNameError
+    from doe.evaluation import average_prediction_variance as average_prediction_variance
+    from doe.evaluation import d_efficiency as d_efficiency
+    from doe.evaluation import prediction_variance as prediction_variance
+    from doe.expressions import Expression as Expression
+    from doe.expressions import parse_comparison as parse_comparison
+    from doe.expressions import parse_expression as parse_expression
+    from doe.factors import BlockFactor as BlockFactor
+    from doe.factors import CategoricalFactor as CategoricalFactor
+    from doe.factors import Context as Context
+    from doe.factors import ContinuousFactor as ContinuousFactor
+    from doe.factors import ControlCapability as ControlCapability
+    from doe.factors import Covariate as Covariate
+    from doe.factors import DiscreteFactor as DiscreteFactor
+    from doe.factors import Factor as Factor
+    from doe.factors import MixtureComponent as MixtureComponent
+    from doe.factors import RecordedFactor as RecordedFactor
+    from doe.factors import SearchedFactor as SearchedFactor
+    from doe.plots import Axis as Axis
+    from doe.plots import Band as Band
+    from doe.plots import Bars as Bars
+    from doe.plots import Line as Line
+    from doe.plots import Plot as Plot
+    from doe.plots import Points as Points
+    from doe.plots import Surface as Surface
+    from doe.responses import At as At
+    from doe.responses import DerivedResponse as DerivedResponse
+    from doe.responses import Desirability as Desirability
+    from doe.responses import Goal as Goal
+    from doe.responses import Objective as Objective
+    from doe.responses import Pareto as Pareto
+    from doe.responses import ProbabilityInSpecification as ProbabilityInSpecification
+    from doe.responses import Response as Response
+    from doe.responses import Single as Single
+    from doe.responses import Specification as Specification
+    from doe.responses import Weighted as Weighted
+    from doe.runs import Design as Design
+    from doe.runs import Measurement as Measurement
+    from doe.runs import Observations as Observations
+    from doe.space import FactorSpace as FactorSpace
+    from doe.tables.exports import write_table as write_table
+    from doe.tables.imports import TableImport as TableImport
+    from doe.tables.imports import read_table as read_table
+    from doe.terms import Term as Term
+    from doe.terms import Terms as Terms
+    from doe.terms import interaction_terms as interaction_terms
+    from doe.terms import linear_terms as linear_terms
+    from doe.terms import model_matrix as model_matrix
+    from doe.terms import parse_terms as parse_terms
+    from doe.terms import quadratic_terms as quadratic_terms
+    from doe.units import convert as convert
+
 _EXPORTS: dict[str, str] = {
+    "At": "doe.responses",
+    "Axis": "doe.plots",
+    "Band": "doe.plots",
+    "Bars": "doe.plots",
+    "BlockFactor": "doe.factors",
+    "CancelledError": "doe.errors",
+    "CardinalityConstraint": "doe.constraints",
+    "CategoricalFactor": "doe.factors",
+    "ConflictError": "doe.errors",
+    "Constraint": "doe.constraints",
+    "Context": "doe.factors",
+    "ContinuousFactor": "doe.factors",
+    "ControlCapability": "doe.factors",
+    "Covariate": "doe.factors",
+    "DerivedResponse": "doe.responses",
+    "Design": "doe.runs",
+    "DesignError": "doe.errors",
+    "Desirability": "doe.responses",
+    "DiscreteFactor": "doe.factors",
+    "DocumentError": "doe.errors",
+    "ExperimentError": "doe.errors",
+    "Expression": "doe.expressions",
+    "ExpressionConstraint": "doe.constraints",
+    "ExpressionError": "doe.errors",
+    "Factor": "doe.factors",
+    "FactorSpace": "doe.space",
+    "ForbiddenCombination": "doe.constraints",
+    "Goal": "doe.responses",
+    "InfeasibleSpaceError": "doe.errors",
+    "InvalidValueError": "doe.errors",
+    "Line": "doe.plots",
+    "LinearConstraint": "doe.constraints",
+    "Measurement": "doe.runs",
+    "MixtureComponent": "doe.factors",
+    "Objective": "doe.responses",
+    "Observations": "doe.runs",
+    "Pareto": "doe.responses",
+    "Plot": "doe.plots",
+    "Points": "doe.plots",
+    "ProbabilityInSpecification": "doe.responses",
+    "RecordError": "doe.errors",
+    "RecordedFactor": "doe.factors",
+    "Response": "doe.responses",
+    "SearchedFactor": "doe.factors",
+    "Single": "doe.responses",
+    "Specification": "doe.responses",
+    "StateError": "doe.errors",
+    "Surface": "doe.plots",
+    "TableError": "doe.errors",
+    "TableImport": "doe.tables.imports",
     "Term": "doe.terms",
     "Terms": "doe.terms",
+    "TooFewDataError": "doe.errors",
+    "TooFewRunsError": "doe.errors",
+    "UnitError": "doe.errors",
+    "UnknownNameError": "doe.errors",
+    "Weighted": "doe.responses",
     "alias_table": "doe.designs.aliasing",
     "average_prediction_variance": "doe.evaluation",
     "box_behnken": "doe.designs.response_surface",
     "central_composite": "doe.designs.response_surface",
+    "convert": "doe.units",
     "d_efficiency": "doe.evaluation",
     "defining_relation": "doe.designs.aliasing",
     "fractional_factorial": "doe.designs.factorial",
+    "from_document": "doe.documents.document",
     "full_factorial": "doe.designs.factorial",
     "interaction_terms": "doe.terms",
+    "json_schema": "doe.documents.schema",
     "latin_hypercube": "doe.designs.space_filling",
     "linear_terms": "doe.terms",
+    "load_document": "doe.documents.files",
     "model_matrix": "doe.terms",
+    "parse_comparison": "doe.expressions",
+    "parse_expression": "doe.expressions",
     "parse_terms": "doe.terms",
     "plackett_burman": "doe.designs.screening",
     "prediction_variance": "doe.evaluation",
     "quadratic_terms": "doe.terms",
+    "read_table": "doe.tables.imports",
+    "save_document": "doe.documents.files",
     "sobol": "doe.designs.space_filling",
+    "to_document": "doe.documents.document",
     "word_length_pattern": "doe.designs.aliasing",
+    "write_table": "doe.tables.exports",
 }
 
 if not TYPE_CHECKING:

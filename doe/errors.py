@@ -41,7 +41,11 @@ class ExpressionError(InvalidValueError):
 
 
 class DocumentError(InvalidValueError):
-    """A JSON or YAML document does not fit the published format."""
+    """A JSON or YAML document does not fit the published format; ``problems`` lists why."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class UnitError(InvalidValueError):

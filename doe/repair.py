@@ -1,19 +1,18 @@
 """Settings near a target where a constraint is an expression, which no linear program knows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from doe.arrays import FloatArray, IntArray
-from doe.branches import level_totals
 from doe.constraints import ExpressionConstraint
 from doe.ensembles import MIN_JUDGED_WALKS
 from doe.expressions import parse_comparison
 from doe.factors import CategoricalFactor, DiscreteFactor, Settings, Value
+from doe.local_search import moved_near
 from doe.projection import Cut, change, is_allowed, nearest_linear, rounded_settings
-from doe.regions import MovingFactor, Points, Region
+from doe.regions import MovingFactor
 from doe.rounding import clean_number
 from doe.sampling import draw_settings
 from doe.space import FactorSpace
@@ -45,7 +44,7 @@ def repaired(space: FactorSpace, target: Settings, start: Settings) -> dict[str,
     near = [_setting(space, pool, int(row)) for row in order[:_N_STARTS]]
     found: list[dict[str, Value]] = []
     for origin in (start, *near):
-        place = _moved_near(space, target, origin)
+        place = moved_near(space, target, origin)
         for candidate in (_pulled(space, place, near[0]), *_settled(space, target, place)):
             if is_allowed(space, candidate):
                 found.append(dict(candidate))
@@ -59,80 +58,6 @@ def repaired(space: FactorSpace, target: Settings, start: Settings) -> dict[str,
 def allowed_pool(space: FactorSpace) -> "pd.DataFrame | None":
     """Return settings that all constraints allow, steps aside, or None if none was found."""
     return draw_settings(space, MIN_JUDGED_WALKS, rng=np.random.default_rng(_SEED))
-
-
-def _moved_near(space: FactorSpace, target: Settings, origin: Settings) -> dict[str, Value]:
-    """Return a local optimum near a target, steps aside, with the levels of the origin."""
-    from scipy.optimize import Bounds, minimize
-
-    region = Region(space)
-    n = len(region.moving)
-    if n == 0:
-        return dict(origin)
-    place, goal = region.places_of(origin), region.places_of(target)
-    levels = region.levels_of(origin)
-    counted = {name for constraint in region.counted for name in constraint.factors}
-    held = np.array([f.name in counted and float(origin[f.name]) == 0 for f in region.moving])
-    low, high = np.where(held, place, 0.0), np.where(held, place, 1.0)
-    slack, slope = _slack_functions(region, place, levels)
-    # Columns are the places and what each lies above and below its goal: the cost is linear.
-    widths = region.coded_widths()
-    cost = np.concatenate([np.zeros(n), widths, widths])
-    above_below = np.hstack([np.eye(n), -np.eye(n), np.eye(n)])
-    pad = np.zeros((len(region.upper), 2 * n))
-    inside = np.hstack([-region.matrix, pad])
-    equations = np.hstack([region.equations, np.zeros((len(region.equations), 2 * n))])
-    matrix = np.vstack([above_below, equations])
-    ends = np.concatenate([goal, level_totals(region, levels[None])[0]])
-
-    def price(columns: FloatArray) -> float:
-        return float(cost @ columns)
-
-    constraints: list[Any] = [
-        {"type": "eq", "fun": lambda c: matrix @ c - ends, "jac": lambda _: matrix},
-        {"type": "ineq", "fun": lambda c: inside @ c + region.upper, "jac": lambda _: inside},
-        {"type": "ineq", "fun": slack, "jac": slope},
-    ]
-    found = minimize(
-        price,
-        np.concatenate([place, np.maximum(place - goal, 0.0), np.maximum(goal - place, 0.0)]),
-        jac=lambda _: cost,
-        bounds=Bounds(
-            np.concatenate([low, np.zeros(2 * n)]), np.concatenate([high, np.full(2 * n, 2.0)])
-        ),
-        constraints=constraints,
-        method="SLSQP",
-        options={"maxiter": 100, "ftol": 1e-10},
-    )
-    moved = np.clip(np.where(np.isfinite(found.x[:n]), found.x[:n], place), low, high)
-    values = region.values(Points(moved[None], levels[None]))
-    return {**origin, **{f.name: float(values[f.name][0]) for f in region.moving}}
-
-
-def _slack_functions(
-    region: Region, place: FloatArray, levels: IntArray
-) -> tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]:
-    """Return the slack of what is not linear, and its slope, as functions of all columns."""
-    n = len(place)
-    small = 1e-7 * np.eye(n)
-
-    def slacks(places: FloatArray) -> FloatArray:
-        chosen = np.tile(levels, (len(places), 1))
-        parts = region.slacks(Points(np.clip(places, 0.0, 1.0), chosen))
-        return np.clip(np.where(np.isnan(parts), -1e6, parts), -1e6, 1e6)
-
-    scale = np.maximum(np.abs(slacks(place[None])[0]), 1e-12)
-
-    def slack(columns: FloatArray) -> FloatArray:
-        return slacks(columns[None, :n])[0] / scale
-
-    def slope(columns: FloatArray) -> FloatArray:
-        inward = np.where(columns[:n] < 0.5, 1.0, -1.0)
-        here, there = slacks(columns[None, :n]), slacks(columns[:n] + small * inward)
-        by_place = ((there - here) / scale).T * inward / 1e-7
-        return np.hstack([by_place, np.zeros((len(scale), 2 * n))])
-
-    return slack, slope
 
 
 def _pulled(space: FactorSpace, setting: Settings, inner: Settings) -> dict[str, Value]:

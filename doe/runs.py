@@ -212,19 +212,45 @@ class Observations:
         object.__setattr__(self, "responses", tuple(self.responses))
         object.__setattr__(self, "measurements", tuple(self.measurements))
         self.space.check_columns(self.target)
-        runs = [str(run) for run in self.target.index]
+        self._check_runs()
+        self._check_measurements()
+
+    def _check_runs(self) -> None:
+        runs = self.runs
         if len(set(runs)) < len(runs):
             twice = sorted({run for run in runs if runs.count(run) > 1})
             raise InvalidValueError(f"Runs occur twice: {twice}. Give each run its own name.")
+        for what, table in (("actual", self.actual), ("recorded", self.recorded)):
+            if tuple(str(run) for run in table.index) != runs:
+                raise InvalidValueError(
+                    f"The {what} settings have other runs than the target, {list(table.index)[:5]} "
+                    f"and {list(runs)[:5]}: give both the same index."
+                )
+        lacking = [name for name in self.space.names if name not in self.actual.columns]
+        if lacking:
+            raise InvalidValueError(
+                f"The actual settings lack the factors {lacking}: add the columns, empty where a "
+                "setting was not read."
+            )
         if not self.origins:
             object.__setattr__(self, "origins", ("imported",) * len(runs))
+        if len(self.origins) != len(runs):
+            raise InvalidValueError(f"{len(self.origins)} origins for {len(runs)} runs.")
+
+    def _check_measurements(self) -> None:
+        names = [response.name for response in self.responses]
+        if len(set(names)) < len(names):
+            raise InvalidValueError(f"A response occurs twice among {names}: rename one.")
+        runs = set(self.runs)
         measured = {r.name for r in self.responses if isinstance(r, Response)}
         seen: set[object] = set()
         for measurement in self.measurements:
-            if measurement.run not in runs or measurement.response not in measured:
+            what = f"Measurement of '{measurement.response}' on run '{measurement.run}'"
+            if measurement.run not in runs:
+                raise InvalidValueError(f"{what}: no such run; the first are {self.runs[:5]}.")
+            if measurement.response not in measured:
                 raise InvalidValueError(
-                    f"Measurement of '{measurement.response}' on run '{measurement.run}': the run "
-                    "or the response is unknown here."
+                    f"{what}: no such measured response; those are {sorted(measured)}."
                 )
             if measurement.key in seen:
                 raise InvalidValueError(
@@ -240,13 +266,15 @@ class Observations:
         """Return the observations in a wide table: a row per run, a column per factor and response.
 
         Run names are taken from a column ``run``, else from the row number (from 1). A column
-        ``<factor> (actual)`` holds achieved settings. Rows with the same run and target settings
-        are repeated determinations on that run. Empty response cells are values not measured.
+        ``<factor> (actual)`` holds achieved settings, one ``time`` the times of a time course.
+        Rows with the same run and target settings are repeated determinations on that run. Empty
+        response cells are values not measured; ``<0.5`` is a value known to be below 0.5.
 
         Raises:
-            InvalidValueError: If a factor's column is missing or rows of one run differ.
+            InvalidValueError: If a column is missing, a cell cannot be read, or rows of one run
+                differ.
         """
-        from doe.observing import observations_from_frame
+        from doe.wide_tables import observations_from_frame
 
         return observations_from_frame(table, space, responses)
 
@@ -285,15 +313,15 @@ class Observations:
         Raises:
             UnknownNameError: If there is no such response.
         """
-        from doe.observing import summarised_values
+        from doe.summaries import summarised_values
 
         return summarised_values(self, response)
 
     def replicate_groups(self) -> "pd.Series[Any]":
-        """Return for each run the number of its group of replicates.
+        """Return for each run the number of its group of replicates, from 0.
 
-        Runs are replicates when their targets are equal and their achieved settings agree within
-        each factor's tolerance.
+        Runs are replicates when their targets and contexts are equal and their achieved settings
+        agree within each factor's tolerance (within 2 % of its range where it has none).
         """
         from doe.observing import replicate_groups
 
@@ -301,7 +329,7 @@ class Observations:
 
     def table(self) -> "pd.DataFrame":
         """Return the wide table: a row per run, settings, recorded columns, mean responses."""
-        from doe.observing import wide_table
+        from doe.wide_tables import wide_table
 
         return wide_table(self)
 

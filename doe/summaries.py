@@ -73,6 +73,10 @@ def common_qualifier(qualifiers: Sequence[Qualifier]) -> Qualifier | None:
     return kinds.pop() if kinds else "="
 
 
+def _or_nan(number: float | None) -> float:
+    return math.nan if number is None else number
+
+
 def _measured_rows(observations: Observations, response: Response) -> list[Row]:
     by_run: dict[str, list[Measurement]] = {}
     for measurement in observations.measurements:
@@ -182,9 +186,7 @@ def _weighted(
     return Sample(time, value, qualifier, sd)
 
 
-def _means(
-    observations: Observations, response: str, within: tuple[str, ...]
-) -> "pd.DataFrame":
+def _means(observations: Observations, response: str, within: tuple[str, ...]) -> "pd.DataFrame":
     import pandas as pd
 
     found = observations.response(response)

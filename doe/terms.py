@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ class Column:
         return self.term._named(dict(self.levels))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The effects of a model, lowest order first.
 
@@ -97,7 +96,7 @@ class Terms:
     formula: str
     terms: tuple[Term, ...]
 
-    @cached_property
+    @property
     def has_intercept(self) -> bool:
         """Whether the model has a constant term."""
         return any(term.is_intercept for term in self.terms)

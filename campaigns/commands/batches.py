@@ -12,15 +12,14 @@ from campaigns.commands.session import (
     JsonOption,
     ReasonOption,
     StoreOption,
-    number,
     opened,
     pairs,
+    settings_of,
 )
 
 if TYPE_CHECKING:
     from campaigns.batch import Batch
     from campaigns.campaign import Campaign
-    from doe.factors import Value
 
 RunsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="RUNS...", help="Names of the runs.")
@@ -48,7 +47,7 @@ def recommend(
     with opened(store, campaign, actor) as study:
         request = BatchRequest(
             n_runs,
-            fixed=_settings(study, pairs(fix or [], "--fix")),
+            fixed=settings_of(study.space.searched, pairs(fix or [], "--fix")),
             block=pairs(block or [], "--block"),
         )
         with showing_progress("Recommending") as progress:
@@ -150,7 +149,7 @@ def show_batch(batch: "Batch") -> None:
 def settings_table(batch: "Batch") -> tuple[list[str], list[list[object]]]:
     """Return the columns and rows of the settings of a batch."""
     factors = list(batch.runs[0].settings)
-    rows = [
+    rows: list[list[object]] = [
         [name, *(run.settings[factor] for factor in factors)]
         for name, run in zip(batch.names, batch.runs, strict=True)
     ]
@@ -164,26 +163,12 @@ def prediction_table(batch: "Batch") -> tuple[list[str], list[list[object]]]:
     rows: list[list[object]] = []
     for name, run in zip(batch.names, batch.runs, strict=True):
         intervals = [f"{p.mean:.3g} ({p.low:.3g} to {p.high:.3g})" for p in run.predictions]
-        nearest = "" if run.nearest_run is None else f"{run.nearest_run}, {run.nearest_distance:.2f}"
+        nearest = (
+            "" if run.nearest_run is None else f"{run.nearest_run}, {run.nearest_distance:.2f}"
+        )
         why = f"{run.reason.tag}{', extrapolates' if run.extrapolates else ''}"
         rows.append([name, *intervals, run.probability_in_specification, nearest, why])
     return columns, rows
-
-
-def _settings(study: "Campaign", texts: dict[str, str]) -> dict[str, "Value"]:
-    from doe.errors import UnknownNameError
-    from doe.factors import CategoricalFactor
-
-    factors = {factor.name: factor for factor in study.space.searched}
-    unknown = [name for name in texts if name not in factors]
-    if unknown:
-        raise UnknownNameError(
-            f"No factor that can be set is called {unknown}; those are {list(factors)}."
-        )
-    return {
-        name: text if isinstance(factors[name], CategoricalFactor) else number(text, name)
-        for name, text in texts.items()
-    }
 
 
 def _named(study: "Campaign", runs: Sequence[str], *, every: bool) -> list[str]:

@@ -120,17 +120,14 @@ def _arguments(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     unheard = [option for option in given if option not in heard]
     if unheard:
         raise InvalidValueError(
-            f"{', '.join(unheard)} means nothing for a {kind} design; it takes "
-            f"{', '.join(heard)}."
+            f"{', '.join(unheard)} means nothing for a {kind} design; it takes {', '.join(heard)}."
         )
     if kind in ("latin-hypercube", "sobol") and "--runs" not in given:
         raise InvalidValueError(f"Say how many runs the {kind} design is to have: --runs 20.")
     return {heard[option]: value for option, value in given.items()}
 
 
-def _plan(
-    study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool
-) -> "Design":
+def _plan(study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool) -> "Design":
     from campaigns.randomness import generator, spawn_key
 
     # Keyed by the last event, so that a second design of the same kind is another one.
@@ -148,7 +145,7 @@ def _made(
     from doe.designs.screening import plackett_burman
     from doe.designs.space_filling import latin_hypercube, sobol
 
-    makers: Mapping[str, Callable[..., "Design"]] = {
+    makers: Mapping[str, Callable[..., Design]] = {
         "full-factorial": full_factorial,
         "fractional-factorial": fractional_factorial,
         "plackett-burman": plackett_burman,

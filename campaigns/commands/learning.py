@@ -1,6 +1,7 @@
 """What the results say: validation, drivers, the map of the design space, the choice of model."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,11 +9,23 @@ from campaigns.commands.session import (
     DEFAULT_STORE,
     ActorOption,
     CampaignOption,
+    ForceOption,
     JsonOption,
     ReasonOption,
     StoreOption,
+    free_path,
     opened,
+    pairs,
+    settings_of,
 )
+
+if TYPE_CHECKING:
+    from campaigns.maps import ReliabilityMap
+
+ResponseOption = Annotated[
+    str | None, typer.Option("--response", help="One response; all measured ones when left out.")
+]
+COVERAGES = (0.50, 0.80, 0.95)
 
 
 def choose_model(
@@ -40,29 +53,161 @@ def choose_model(
 
 def validate(
     *,
+    response: ResponseOption = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="What is held out together: run, replicates, or a block factor."),
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how well the surrogates predict runs that they have not seen."""
+    from campaigns.commands.console import answer_json, say, show_table, showing_progress
+    from campaigns.validations import validate_model
+    from doe.responses import Response
+
+    with opened(store, campaign, actor) as study:
+        measured = [r.name for r in study.state.definition.responses if isinstance(r, Response)]
+        with showing_progress("Validating") as progress:
+            compared = {
+                name: validate_model(study, name, groups=groups, progress=progress)
+                for name in ([response] if response else measured)
+            }
+    if as_json:
+        found = {
+            name: {
+                "candidates": {n: dict(v.summary()) for n, v in each.validations.items()},
+                "refused": dict(each.refusals),
+            }
+            for name, each in compared.items()
+        }
+        answer_json({"responses": found})
+        return
+    for name, each in compared.items():
+        shares = [f"within {coverage:.0%}" for coverage in COVERAGES]
+        rows = [
+            [n, v.q2, v.rmse, v.log_density, *(v.coverage[c] for c in COVERAGES)]
+            for n, v in each.validations.items()
+        ]
+        show_table(["candidate", "Q2", "RMSE", "log density", *shares], rows, title=name)
+        for n, v in each.validations.items():
+            say(f"{n}: {v.verdict}")
+        for n, why in each.refusals.items():
+            say(f"{n} was not possible: {why}", style="yellow")
 
 
 def drivers(
     *,
+    response: ResponseOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also a figure, PNG or SVG; needs --response.")
+    ] = None,
+    force: ForceOption = False,
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the factors by how much they drive each response, with intervals."""
+    from campaigns.commands.console import answer_json, say, show_table, stderr
+    from campaigns.exports.package import write_image
+    from doe.errors import InvalidValueError
+
+    if out is not None and response is None:
+        raise InvalidValueError("A figure shows one response: name it with --response.")
+    figure = None if out is None else free_path(out, force=force)
+    with opened(store, campaign, actor) as study, stderr().status("Ranking the drivers"):
+        ranking = study.drivers()
+    shown = {response: ranking.of(response)} if response else ranking.drivers
+    if figure is not None and response is not None:
+        write_image(ranking.plot(response), figure)
+    if as_json:
+        table = ranking.table()
+        rows = table[table["response"].isin(list(shown))].to_dict(orient="records")
+        answer_json({"drivers": rows, "units": dict(ranking.units), "notes": list(ranking.notes)})
+        return
+    for name, found in shown.items():
+        unit = ranking.units[name]
+        columns = ["factor", "share of variation (95 %)", f"effect {unit} (95 %)", "P(strongest)"]
+        cells = [
+            [
+                driver.factor,
+                f"{driver.total.mean:.0%} ({driver.total.low:.0%} to {driver.total.high:.0%})",
+                f"{driver.effect.mean:.2g} ({driver.effect.low:.2g} to {driver.effect.high:.2g})",
+                driver.rank_probability[0],
+            ]
+            for driver in found
+        ]
+        show_table(columns, cells, title=f"Drivers of {name}")
+    for note in ranking.notes:
+        say(note)
 
 
 def design_space(
     *,
+    x: Annotated[str | None, typer.Option("--x", help="Factor of the horizontal axis.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Factor of the vertical axis.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option("--at", help='Where to hold another factor: "pH=7".')
+    ] = None,
+    target: Annotated[
+        float, typer.Option(min=0.01, max=0.9999, help="Reliability that is asked for.")
+    ] = 0.95,
+    out: Annotated[Path | None, typer.Option("--out", help="Also a figure, PNG or SVG.")] = None,
+    force: ForceOption = False,
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,
     actor: ActorOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Map the probability that a new run meets every specification."""
+    """Map the probability that a new run meets every specification, over two factors."""
+    from campaigns.commands.console import answer_json, say, stderr
+    from campaigns.exports.package import write_image
+    from campaigns.maps import map_reliability
+
+    figure = None if out is None else free_path(out, force=force)
+    with opened(store, campaign, actor) as study, stderr().status("Mapping the design space"):
+        held = settings_of(study.space.searched, pairs(at or [], "--at"))
+        found = map_reliability(study, x, y, at=held, target=target)
+    if figure is not None:
+        write_image(found.plot, figure)
+    if as_json:
+        answer_json(_map_document(found, figure))
+        return
+    show_map(found)
+    if figure is not None:
+        say(f"The figure: {figure}")
+
+
+def show_map(found: "ReliabilityMap") -> None:
+    """Write a map as a coarse table, highest row first."""
+    from campaigns.commands.console import say, stdout, table_of
+
+    columns, rows, probability, outside = found.coarse()
+    heading = [f"{found.plot.y.title} \\ {found.plot.x.title}", *(f"{c:.4g}" for c in columns)]
+    cells = [
+        [f"{row:.4g}", *(f"{p:.2f}{'*' if out else ' '}" for p, out in zip(ps, outs, strict=True))]
+        for row, ps, outs in zip(rows, probability, outside, strict=True)
+    ]
+    stdout().print(table_of(heading, cells, title=found.plot.title))
+    say(found.plot.sentence)
+    if found.held_as_in is not None:
+        say(f"The other factors are held as in run {found.held_as_in}.")
+    say("An asterisk marks extrapolation: the runs do not support the number.")
+
+
+def _map_document(found: "ReliabilityMap", figure: Path | None) -> dict[str, Any]:
+    surface = found.surface
+    shaded = None if surface.shaded is None else (surface.shaded > 0.5).tolist()
+    return {
+        "x": {"factor": found.x, "unit": found.plot.x.unit, "values": surface.x.tolist()},
+        "y": {"factor": found.y, "unit": found.plot.y.unit, "values": surface.y.tolist()},
+        "at": dict(found.at),
+        "held_as_in_run": found.held_as_in,
+        "probability": surface.z.tolist(),
+        "extrapolates": shaded,
+        "sentence": found.plot.sentence,
+        "figure": None if figure is None else str(figure),
+    }

@@ -212,7 +212,17 @@ def export(
     with opened(store, campaign, actor) as study, showing_progress("Exporting") as progress:
         written = export_campaign(study, folder, replace=force, progress=progress)
     if as_json:
-        answer_json({"folder": str(folder), "files": [str(path) for path in written]})
+        answer_json(
+            {
+                "folder": str(folder),
+                "files": [str(path) for path in written.files],
+                "left_out": list(written.left_out),
+                "anchor": written.anchor,
+            }
+        )
         return
-    for path in written:
+    for path in written.files:
         say(str(path))
+    for what in written.left_out:
+        say(f"Left out: {what}", style="yellow")
+    say(f"Head of the record, to be kept elsewhere: {written.anchor}")

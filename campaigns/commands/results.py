@@ -16,11 +16,11 @@ from campaigns.commands.session import (
     number,
     opened,
     pairs,
+    settings_of,
 )
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.events import SettingsMap
     from doe.runs import Measurement
     from doe.tables import TableImport
 
@@ -98,25 +98,13 @@ def _record_one(
         Measurement(run, response, number(text, f"Run {run}, {response}"))
         for response, text in pairs(value, "--value").items()
     ]
-    achieved = _settings_of(study, pairs(actual, "--actual"))
-    facts = _settings_of(study, pairs(known, "--known"))
+    achieved = settings_of(study.space.searched, pairs(actual, "--actual"))
+    facts = settings_of(study.space.factors, pairs(known, "--known"))
     study.record(
         values,
         actual={run: achieved} if achieved else {},
         recorded={run: facts} if facts else {},
     )
-
-
-def _settings_of(study: "Campaign", texts: dict[str, str]) -> "SettingsMap":
-    from doe.factors import BlockFactor, CategoricalFactor, Context
-
-    factors = {factor.name: factor for factor in study.space.factors}
-    return {
-        name: text
-        if isinstance(factors.get(name), CategoricalFactor | BlockFactor | Context)
-        else number(text, name)
-        for name, text in texts.items()
-    }
 
 
 def fail(

@@ -1,7 +1,7 @@
 """Where a command finds its campaign, and in whose name it acts."""
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.envelope import Actor
     from campaigns.ledger import Ledger
+    from doe.factors import Factor, Value
 
 DEFAULT_STORE = "bayeswell.sqlite"
 
@@ -147,6 +148,28 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise InvalidValueError(f"{option} names '{name}' twice: keep one.")
         found[name] = value
     return found
+
+
+def settings_of(factors: Sequence["Factor"], texts: Mapping[str, str]) -> dict[str, "Value"]:
+    """Return what a person wrote as settings: levels as text, everything else as numbers.
+
+    Raises:
+        UnknownNameError: If a name is none of the factors.
+        InvalidValueError: If a number is none.
+    """
+    from doe.errors import UnknownNameError
+    from doe.factors import BlockFactor, CategoricalFactor, Context
+
+    named = {factor.name: factor for factor in factors}
+    unknown = [name for name in texts if name not in named]
+    if unknown:
+        raise UnknownNameError(f"No factor here is called {unknown}; those are {list(named)}.")
+    return {
+        name: text
+        if isinstance(named[name], CategoricalFactor | BlockFactor | Context)
+        else number(text, name)
+        for name, text in texts.items()
+    }
 
 
 def number(text: str, what: str) -> float:

@@ -94,13 +94,24 @@ def write_results(campaign: "Campaign", path: Path) -> None:
 def write_figure(plot: "Plot", folder: Path, name: str) -> tuple[Path, ...]:
     """Write a plot as PNG and SVG; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files = tuple(folder / f"{name}.{kind}" for kind in FORMATS)
+    for path in files:
+        write_image(plot, path)
+    return files
+
+
+def write_image(plot: "Plot", path: Path) -> None:
+    """Write a plot as the end of the path says.
+
+    Raises:
+        InvalidValueError: If that is neither PNG nor SVG.
+    """
     for kind in FORMATS:
-        path = folder / f"{name}.{kind}"
-        with replacing(path) as temporary:
-            temporary.write_bytes(image(plot, kind))
-        files.append(path)
-    return tuple(files)
+        if path.suffix.lower() == f".{kind}":
+            with replacing(path) as temporary:
+                temporary.write_bytes(image(plot, kind))
+            return
+    raise InvalidValueError(f"'{path.name}' must end in .png or .svg to say what is drawn.")
 
 
 def figure_name(*words: str) -> str:

@@ -119,9 +119,7 @@ def results_table(state: CampaignState) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _row(
-    state: CampaignState, run: RunRecord, proposal: ProposedRun | None
-) -> dict[str, object]:
+def _row(state: CampaignState, run: RunRecord, proposal: ProposedRun | None) -> dict[str, object]:
     row: dict[str, object] = {
         "run": run.name,
         "status": UNDECIDED if run.status == "proposed" else run.status,

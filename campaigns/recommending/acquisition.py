@@ -149,7 +149,7 @@ class Acquisition:
         with torch.no_grad():
             mean, covariance = self.posterior.moments(torch.cat([self.standing, setting[None]]))
             # Equal to all digits, so that what depends on the standing runs alone can be reused.
-            mean[..., rest], covariance[..., rest, rest] = self._standing_moments
+            mean[..., rest], covariance[..., rest, rest] = self.standing_moments
             return Moments(mean, covariance)
 
     def _drawn(self, moments: Moments, n_draws: int | None = None) -> Tensor:
@@ -159,7 +159,7 @@ class Acquisition:
 
     def _leaves_standing(self, moments: Moments) -> bool:
         """Return whether the standing runs are as they are now."""
-        mean, covariance = self._standing_moments
+        mean, covariance = self.standing_moments
         rest = slice(0, len(self.standing))
         return torch.equal(moments.mean[:, rest], mean) and torch.equal(
             moments.covariance[:, rest, rest], covariance
@@ -170,22 +170,23 @@ class Acquisition:
         return replace(self, standing=torch.cat([self.standing, setting[None]]))
 
     @cached_property
-    def _standing_moments(self) -> tuple[Tensor, Tensor]:
+    def standing_moments(self) -> tuple[Tensor, Tensor]:
+        """Mean ``(n_measured, n_standing)`` and covariance at the standing runs."""
         with torch.no_grad():
             return self.posterior.moments(self.standing)
 
     @cached_property
     def _root(self) -> Tensor:
-        return root_of(self._standing_moments[1])
+        return root_of(self.standing_moments[1])
 
     @cached_property
     def _largest_variance(self) -> Tensor:
-        return self._standing_moments[1].diagonal(dim1=-2, dim2=-1).amax(dim=-1).clamp_min(1e-30)
+        return self.standing_moments[1].diagonal(dim1=-2, dim2=-1).amax(dim=-1).clamp_min(1e-30)
 
     @cached_property
     def _gain(self) -> Gain:
         n_standing = len(self.standing)
-        mean = self._standing_moments[0]
+        mean = self.standing_moments[0]
         with torch.no_grad():
             modelled = joint_draws(mean, self._root, self.normals[:, :n_standing])
             return self.worth.over(self.outcomes.draws(modelled, self.standing))

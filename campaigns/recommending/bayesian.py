@@ -10,7 +10,7 @@ from campaigns.recommending.acquisition import Acquisition
 from campaigns.recommending.facts import proposed_runs
 from campaigns.recommending.problem import Problem, problem_of
 from campaigns.recommending.reasons import reason_for
-from campaigns.recommending.repeats import best_repeat, log_gain
+from campaigns.recommending.repeats import Repeat, best_repeat, log_gain
 from campaigns.recommending.search import SAME, Effort, Search, Tally
 from campaigns.recommending.strategy import (
     BatchRequest,
@@ -24,6 +24,7 @@ from doe.runs import JSON
 from surrogates.gaussian_process.torch_session import seeded_torch
 
 SEEDS = 2**31 - 1
+NEGLIGIBLE = 1e-6  # of the volume in units of the scales
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class _Batch:
         is_new = bool(((taken - setting).abs() > SAME).any(dim=-1).all())
         repeat = best_repeat(
             self.acquisition,
-            setting,
+            value,
             n_done=self.problem.n_done,
             allowed=torch.from_numpy(self.problem.region.can_be_set(self.acquisition.standing)),
         )
@@ -146,7 +147,7 @@ class _Batch:
             *self.problem.standing_names,
             *(f"run {place + 1} of this batch" for place in range(len(self.settings))),
         )
-        if repeat is not None and (not is_new or repeat.gain > repeat.gain_of_new):
+        if repeat is not None and (not is_new or self._prefers(repeat)):
             setting, value = self.acquisition.standing[repeat.place], log_gain(repeat.gain)
         else:
             repeat = None
@@ -156,6 +157,13 @@ class _Batch:
         self.settings.append(setting)
         self.values.append(value)
         self.acquisition = self.acquisition.with_run(setting)
+
+    def _prefers(self, repeat: Repeat) -> bool:
+        """Return whether a repeat is worth more than the best new setting."""
+        if len(self.acquisition.worth.wanted.values) > 1:
+            # Volume and rise of a sum have no common unit: only where there is no volume to gain.
+            return repeat.gain_of_new < NEGLIGIBLE
+        return repeat.gain > repeat.gain_of_new
 
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know about the batch as a whole."""

@@ -1,5 +1,7 @@
 """A surface as plotly traces: steps of colour, labelled levels, hatched extrapolation."""
 
+import math
+
 import numpy as np
 
 from dashboards.figures.looks import CLEAR, HATCH, SURFACE_COLOURS, VEIL
@@ -10,7 +12,7 @@ from doe.plots import Plot, Surface
 COLOUR_STEPS = 10
 """Steps of the colour scale; a step can be read off the bar, a gradient cannot."""
 
-_STROKES = 34  # per axis: dense enough to look hatched, sparse enough to draw fast
+_STROKES = 60  # per axis: dense enough to look hatched, sparse enough to draw fast
 
 
 def surface_traces(layer: Surface, plot: Plot) -> list[Trace]:
@@ -139,8 +141,8 @@ def _hatching(layer: Surface, shaded: BoolArray) -> list[Trace]:
     return [veil, strokes]
 
 
-def _spread(length: int) -> list[int]:
-    return sorted({round(place) for place in np.linspace(0, length - 1, min(length, _STROKES))})
+def _spread(length: int) -> range:
+    return range(0, length, math.ceil(length / _STROKES))
 
 
 def _place_on_level(layer: Surface, level: float, wanted: float) -> tuple[float, float]:

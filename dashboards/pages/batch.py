@@ -14,6 +14,7 @@ from dashboards.pages.components import (
     number,
     row,
     section,
+    select,
     text_area,
 )
 from dashboards.pages.decision_table import DecisionTable
@@ -35,6 +36,10 @@ class BatchView(pn.viewable.Viewer):
         self._messages = Messages("batch-message")
         self._progress = JobProgress(jobs, KEY, can_cancel=True)
         self._summary = html("", name="batch-summary")
+        self._which = select("Batch", {}, None, name="batch-which")
+        self._which.visible = False
+        self._which.max_width = 180
+        self._which.param.watch(lambda _: self._present(), "value")
         self._table = DecisionTable(self._decide, sizing_mode="stretch_width", margin=0)
         self._table.css_classes = ["batch-table"]
         self._n_runs = number("Runs", 4, low=1, high=_LARGEST_BATCH, name="batch-size")
@@ -43,7 +48,9 @@ class BatchView(pn.viewable.Viewer):
         self._view = section(
             "batch",
             "Recommended batch",
-            "Nothing is run before somebody approves it. Intervals are for one new run.",
+            "Nothing is run before somebody approves it. Predictions: mean and, in brackets, the "
+            "95 % interval of one new run.",
+            self._which,
             self._summary,
             self._messages,
             self._table,
@@ -54,15 +61,22 @@ class BatchView(pn.viewable.Viewer):
         self.update()
 
     def update(self) -> None:
-        """Show the batch as it stands now."""
-        batch = self._session.batch()
+        """Show the batches as they stand now, the last one when there is a new one."""
+        n_batches = len(self._session.state.batches)
+        if n_batches != len(self._which.options):
+            numbers = {f"batch {n}": n for n in range(n_batches, 0, -1)}
+            self._which.param.update(options=numbers, value=n_batches, visible=n_batches > 1)
+        self._present()
+
+    def _present(self) -> None:
+        batch = self._session.batch(self._which.value)
         self._table.visible = batch is not None
         if batch is None:
             self._summary.object = '<p class="lead">No batch has been recommended yet.</p>'
             return
         self._table.present(batch)
-        open_runs = sum(row.status == "proposed" for row in batch.rows)
-        waiting = f"{open_runs} of {len(batch.rows)} runs wait for a decision"
+        n_open = sum(row.status == "proposed" for row in batch.rows)
+        waiting = f"{n_open} of {len(batch.rows)} runs wait for a decision"
         parts = [f'<p class="finding">Batch {batch.number}: {waiting}.</p>']
         parts += [f'<p class="lead">{escape(note)}</p>' for note in batch.notes]
         parts.append(f'<p class="lead">Strategy: {escape(batch.strategy)}.</p>')
@@ -74,6 +88,8 @@ class BatchView(pn.viewable.Viewer):
         if job is self._jobs.current(KEY):
             self._table.locked = job.is_active
             self._ask.disabled = job.is_active
+            if job.phase == "cancelled":
+                self._messages.tell(f"{job.message} Nothing was written.", "info")
 
     def _recommend(self) -> None:
         n_runs = int(self._n_runs.value)

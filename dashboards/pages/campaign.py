@@ -28,7 +28,7 @@ class CampaignPage(pn.viewable.Viewer):
         overview = OverviewView(session)
         runs = RunsView(session)
         space = DesignSpaceView(session, self.jobs)
-        drivers = DriversView(session, self.jobs, ranked=space.suggest)
+        drivers = DriversView(session, self.jobs, ranked=space.begin)
         batch = BatchView(session, self.jobs)
         self._working = (drivers, space, batch)
         self._parts = (overview, runs, drivers, space, batch)
@@ -71,5 +71,6 @@ class CampaignPage(pn.viewable.Viewer):
 
 def _share(part: pn.viewable.Viewer, flex: str) -> Component:
     holder = column(part)
-    holder.styles = {"flex": flex, "min-width": "0"}
+    # Only a height that is left open is stretched to that of the card beside it.
+    holder.styles = {"flex": flex, "min-width": "0", "height": "auto"}
     return holder

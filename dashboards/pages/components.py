@@ -76,6 +76,7 @@ def section(
         margin=0,
         css_classes=[f"section-{name}"],
         styles={"flex": "1 1 auto"} if fills else {},
+        stylesheets=[".paper { height: 100%; }"] if fills else [],
         sx={"padding": "16px 20px", "gap": "10px", "minHeight": "100%", "boxSizing": "border-box"},
     )
 

@@ -58,8 +58,10 @@ export function render({ model }) {
       for (const act of row.acts) decision.append(button(row, act))
       cells.append(decision)
       const why = element("tr", undefined, "why")
-      const sentence = element("td", row.reason)
-      sentence.colSpan = model.columns.length + 2
+      const sentence = element("td")
+      sentence.append(element("strong", row.tag), element("span", `: ${row.reason}`))
+      sentence.colSpan = model.columns.length + 1
+      decision.rowSpan = 2
       why.append(element("td"), sentence)
       body.append(cells, why)
       table.append(body)
@@ -81,13 +83,14 @@ thead th {{ position: sticky; top: 0; background: #FFFFFF; color: {theme.MUTED};
            font-weight: 500; vertical-align: bottom; border-bottom: 1px solid {theme.LINE}; }}
 th, td {{ text-align: left; padding: 6px 12px 6px 0; }}
 th.number, td.number {{ text-align: right; }}
-td.number {{ white-space: nowrap; }}
 thead th {{ max-width: 130px; }}
 tbody th {{ font-weight: 500; }}
 tbody {{ border-bottom: 1px solid #EEF1F4; }}
+tr.why strong {{ font-weight: 500; color: {theme.INK}; }}
 tr.why td {{ color: {theme.MUTED}; padding-top: 0; padding-bottom: 10px; }}
-td.decision {{ white-space: nowrap; text-align: right; padding-right: 0; }}
-thead th:last-child {{ text-align: right; padding-right: 0; }}
+td.decision {{ position: sticky; right: 0; background: #FFFFFF; white-space: nowrap;
+              text-align: right; vertical-align: middle; padding: 0 0 0 8px; }}
+thead th:last-child {{ text-align: right; padding-right: 0; right: 0; z-index: 1; }}
 button {{ font: inherit; font-weight: 500; border-radius: 6px; padding: 4px 12px; margin-left: 6px;
          cursor: pointer; border: 1px solid {theme.PRIMARY}; }}
 button.approve {{ background: {theme.PRIMARY}; color: #FFFFFF; }}
@@ -105,7 +108,7 @@ class DecisionTable(JSComponent):
     """
 
     columns = param.List(default=[], doc="Name, title and alignment of each column.")
-    rows = param.List(default=[], doc="Run, status, cells, reason and acts of each row.")
+    rows = param.List(default=[], doc="Run, status, cells, tag, reason and acts of each row.")
     locked = param.Boolean(default=False, doc="Whether nothing can be decided now.")
     caption = param.String(default="", doc="What the table holds, for those who hear it.")
 
@@ -118,10 +121,9 @@ class DecisionTable(JSComponent):
 
     def present(self, table: BatchTable) -> None:
         """Show a batch in place of the one before."""
-        text_columns = ("nearest", "tag")
         self.param.update(
             columns=[
-                {"name": c.name, "title": c.title, "numeric": c.name not in text_columns}
+                {"name": c.name, "title": c.title, "numeric": c.name != "nearest"}
                 for c in table.columns
             ],
             rows=[
@@ -129,6 +131,7 @@ class DecisionTable(JSComponent):
                     "run": row.run,
                     "status": row.status,
                     "cells": dict(row.cells),
+                    "tag": row.tag,
                     "reason": row.reason,
                     "acts": list(row.acts),
                 }

@@ -1,15 +1,21 @@
 """The map of the design space: two factors in the plane, the others on sliders."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import panel as pn
 
+from campaigns.maps import ReliabilityMap
+from campaigns.state import CampaignState
 from dashboards.jobs import Job, Jobs
 from dashboards.maps import (
+    DEFAULT_TARGET,
     TARGETS,
-    base_settings,
+    MapRequest,
     mappable,
     middle,
-    request_for,
     settings_of,
+    strongest_axes,
 )
 from dashboards.pages.components import (
     Component,
@@ -25,13 +31,14 @@ from dashboards.pages.progress import JobProgress, Messages
 from dashboards.session import Session
 from dashboards.tables import decimals, number_text, titled
 from doe.factors import CategoricalFactor, DiscreteFactor, SearchedFactor, Value
-from doe.plots import Plot
 from surrogates.drivers import DriverRanking
 
 KEY = "map"
 _HEIGHT = 540
 _MIDDLE = "the middle of each range"
+_OWN = "set below"
 _SLIDER_STEPS = 100
+_LEAD = "Probability that one new run meets every specification, on two factors."
 _READING = (
     '<p class="lead">Lines with a number: this probability. Dotted: where the predicted means '
     "alone meet every limit (sweet spot, means only), which is not a design space. Hatched: the "
@@ -47,105 +54,92 @@ class DesignSpaceView(pn.viewable.Viewer):
         super().__init__()  # type: ignore[no-untyped-call]  # param's constructors have no types
         self._session = session
         self._jobs = jobs
-        self._sequence: int | None = None
-        self._setting = False
-        self._chosen = False
-        self._settings = base_settings(session.state)
+        self._drawn: int | None = None
+        self._begun = False
+        self._silent = False
+        self._settings: dict[str, Value] | None = None
         self._messages = Messages("map-error")
         self._progress = JobProgress(jobs, KEY, can_cancel=False)
         self._figure = PlotView("map-plot")
         self._others = column(gap=12)
-        self._build_choices()
-        choices = column(
-            self._x, self._y, self._target, self._base, self._others, html(_READING), self._progress
+        self._x = select("Horizontal axis", mappable(session.state), None, name="map-x")
+        self._y = select("Vertical axis", mappable(session.state), None, name="map-y")
+        targets = {f"R = {number_text(target, 2)}": target for target in TARGETS}
+        self._target = select("Reliability target", targets, DEFAULT_TARGET, name="map-target")
+        self._base = select("Other factors as in", [], None, name="map-base")
+        self._watch()
+        self._choices = column(
+            self._x, self._y, self._target, self._base, self._others, html(_READING)
         )
-        choices.styles = {"gap": "16px", "flex": "1 1 260px", "max-width": "340px"}
-        picture = column(self._figure, gap=0)
-        picture.styles = {"flex": "3 1 560px", "min-width": "0"}
-        self._view = section(
-            "map",
-            "Design-space map",
-            "Probability that one new run meets every specification, on two factors.",
-            self._messages,
-            pn.FlexBox(  # type: ignore[no-untyped-call]  # param's constructors have no types
-                picture, choices, gap="28px", sizing_mode="stretch_width", margin=0
-            ),
-        )
-        self._fill_others()
+        self._choices.visible = False
+        self._view = section("map", "Design-space map", _LEAD, self._messages, self._body())
 
     def update(self) -> None:
         """Draw the map again if the campaign has changed."""
         state = self._session.state
-        self._base.options = self._bases()
         if not state.measurements:
-            self._messages.tell("No results yet: a map can be drawn once there are some.", "info")
+            self._messages.tell("No results yet: a map is drawn once there are some.", "info")
         elif not state.specifications:
             self._messages.tell(
                 "A map needs limits to meet, and this campaign has no specification.", "info"
             )
         elif len(mappable(state)) < 2:
             self._messages.tell("A map needs two factors whose settings are numbers.", "info")
-        elif self._sequence != state.sequence:
-            self._sequence = state.sequence
-            self._messages.clear()
+        elif self._begun and self._drawn != state.sequence:
+            self._draw()
+
+    def begin(self, ranking: DriverRanking | None) -> None:
+        """Draw the first map, on the strongest drivers where these are known."""
+        state = self._session.state
+        if not self._begun and state.specifications and len(mappable(state)) > 1:
+            with self._silently():
+                self._x.value, self._y.value = strongest_axes(state, ranking)
+            self._begun = True
             self._draw()
 
     def follow(self, job: Job) -> None:
         """Take over the news of a job."""
         self._progress.follow(job)
 
-    def suggest(self, ranking: DriverRanking) -> None:
-        """Put the two strongest drivers on the axes, unless a person chose the axes."""
-        state = self._session.state
-        if self._chosen or not state.specifications:
-            return
-        response = state.specifications[0].response
-        names = [d.factor for d in ranking.drivers.get(response, ())]
-        strongest = [name for name in names if name in mappable(state)][:2]
-        if len(strongest) == 2 and strongest != [self._x.value, self._y.value]:
-            self._setting = True
-            self._x.value, self._y.value = strongest
-            self._setting = False
-            self._fill_others()
-            self._draw()
+    def _watch(self) -> None:
+        for widget, act in (
+            (self._x, lambda event: self._choose_axis(self._y, event.old)),
+            (self._y, lambda event: self._choose_axis(self._x, event.old)),
+            (self._target, lambda event: self._draw()),
+            (self._base, lambda event: self._start_from(event.new)),
+        ):
+            widget.param.watch(lambda event, act=act: None if self._silent else act(event), "value")
 
-    def _build_choices(self) -> None:
-        names = list(mappable(self._session.state))
-        first, second = (*names, "", "")[:2]
-        self._x = select("Horizontal axis", names, first or None, name="map-x")
-        self._y = select("Vertical axis", names, second or None, name="map-y")
-        targets = {f"R = {number_text(target, 2)}": target for target in TARGETS}
-        self._target = select("Reliability target", targets, 0.9, name="map-target")
-        self._base = select("Other factors as in", self._bases(), _MIDDLE, name="map-base")
-        self._base.value = next(iter(self._bases().values()))
-        self._x.param.watch(lambda event: self._choose_axis(self._y, event.old), "value")
-        self._y.param.watch(lambda event: self._choose_axis(self._x, event.old), "value")
-        self._target.param.watch(lambda _: self._draw(), "value")
-        self._base.param.watch(lambda event: self._start_from(event.new), "value")
-
-    def _bases(self) -> dict[str, str]:
-        """Return the settings that the sliders can be put to, recommended runs first."""
-        runs = self._session.state.runs.values()
-        order = ("proposed", "approved", "started", "done")
-        listed = sorted(
-            (run for run in runs if run.status in order), key=lambda run: order.index(run.status)
+    def _body(self) -> Component:
+        side = column(self._choices, self._progress, gap=16)
+        side.styles = {**side.styles, "flex": "1 1 260px", "max-width": "340px"}
+        picture = column(self._figure)
+        picture.styles = {"flex": "3 1 560px", "min-width": "0"}
+        return pn.FlexBox(  # type: ignore[no-untyped-call]  # param's constructors have no types
+            picture, side, gap="28px", sizing_mode="stretch_width", margin=0
         )
-        return {f"run {r.name} ({r.status})": r.name for r in listed} | {_MIDDLE: _MIDDLE}
+
+    @contextmanager
+    def _silently(self) -> Iterator[None]:
+        """Set widgets without acting as if a person had."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
 
     def _choose_axis(self, other: Component, before: str) -> None:
         """Swap the axes when one is given the factor of the other, then draw."""
-        if self._setting:
-            return
-        self._chosen = True
         if self._x.value == self._y.value:
-            self._setting = True
-            other.value = before
-            self._setting = False
+            with self._silently():
+                other.value = before
         self._fill_others()
         self._draw()
 
     def _start_from(self, run: str) -> None:
         state = self._session.state
+        if run == _OWN:
+            return
         if run == _MIDDLE:
             self._settings = {factor.name: middle(factor) for factor in state.space.searched}
         else:
@@ -154,32 +148,33 @@ class DesignSpaceView(pn.viewable.Viewer):
         self._draw()
 
     def _fill_others(self) -> None:
-        factors = [
-            factor
-            for factor in self._session.state.space.searched
-            if factor.name not in (self._x.value, self._y.value)
-        ]
-        widgets = [self._widget(factor) for factor in factors]
-        self._others.objects = widgets or [html('<p class="lead">There are no other factors.</p>')]
+        settings = self._settings
+        axes = (self._x.value, self._y.value)
+        factors = [f for f in self._session.state.space.searched if f.name not in axes]
+        if settings is not None:
+            self._others.objects = [self._widget(f, settings[f.name]) for f in factors]
 
-    def _widget(self, factor: SearchedFactor) -> Component:
-        value = self._settings[factor.name]
-        widget, throttled = _setting_widget(factor, value)
+    def _widget(self, factor: SearchedFactor, value: Value) -> Component:
+        widget, parameter = setting_widget(factor, value)
 
         def take(event: Component) -> None:
-            self._settings = {**self._settings, factor.name: event.new}
+            self._settings = {**(self._settings or {}), factor.name: event.new}
+            with self._silently():
+                self._base.value = _OWN
             self._draw()
 
-        widget.param.watch(take, "value_throttled" if throttled else "value")
-        widget.css_classes = ["map-setting"]
+        widget.param.watch(take, parameter)
         return widget
 
     def _draw(self) -> None:
-        if self._setting or self._sequence is None:
-            return
-        request = request_for(
-            self._session.state, self._x.value, self._y.value, self._settings, self._target.value
-        )
+        state, x, y = self._session.state, self._x.value, self._y.value
+        at = None
+        if self._settings is not None:
+            at = {n: v for n, v in self._settings.items() if n in state.space.names}
+            at = {name: value for name, value in at.items() if name not in (x, y)}
+        request = MapRequest(x, y, at, self._target.value)
+        self._drawn = state.sequence
+        self._messages.clear()
         self._jobs.submit(
             KEY,
             "Computing the map",
@@ -188,26 +183,48 @@ class DesignSpaceView(pn.viewable.Viewer):
             failed=self._messages.tell,
         )
 
-    def _take(self, plot: Plot) -> None:
-        self._messages.clear()
-        self._figure.present(plot, height=_HEIGHT)
+    def _take(self, found: ReliabilityMap) -> None:
+        with self._silently():
+            self._base.options = _bases(self._session.state)
+            if self._settings is None and found.held_as_in is not None:
+                self._base.value = found.held_as_in
+                run = self._session.state.run(found.held_as_in)
+                self._settings = {**settings_of(run), **found.at}
+                self._fill_others()
+        self._choices.visible = True
+        self._figure.present(found.plot, height=_HEIGHT)
 
     def __panel__(self) -> Component:
         """Return the view."""
         return self._view
 
 
-def _setting_widget(factor: SearchedFactor, value: Value) -> tuple[Component, bool]:
-    """Return a widget for a factor's setting, and whether it speaks only when it is let go."""
+def setting_widget(factor: SearchedFactor, value: Value) -> tuple[Component, str]:
+    """Return a widget for a factor's setting, and the parameter that changes when it is let go."""
     if isinstance(factor, CategoricalFactor):
-        return select(factor.name, factor.levels, value, name="map-level"), False
+        return select(factor.name, factor.levels, value, name="map-level"), "value"
     label = titled(factor.name, factor.unit)
     if isinstance(factor, DiscreteFactor):
         places = decimals(factor.levels)
         levels = {number_text(level, places): level for level in factor.levels}
         nearest = min(factor.levels, key=lambda level: abs(level - float(value)))
-        return steps_slider(label, levels, nearest), True
+        return steps_slider(label, levels, nearest), "value_throttled"
     step = factor.step or (factor.high - factor.low) / _SLIDER_STEPS
     places = decimals([factor.low, factor.high], step=factor.step)
     within = min(max(float(value), factor.low), factor.high)
-    return slider(label, factor.low, factor.high, within, step=step, form=f"0.{'0' * places}"), True
+    form = f"0.{'0' * places}".rstrip(".")
+    widget = slider(label, factor.low, factor.high, within, step=step, form=form)
+    return widget, "value_throttled"
+
+
+def _bases(state: CampaignState) -> dict[str, str]:
+    """Return the settings that the sliders can be put to, runs that are still to be done first."""
+    order = ("proposed", "approved", "started", "done")
+    listed = sorted(
+        (run for run in state.runs.values() if run.status in order and run.excluded is None),
+        key=lambda run: order.index(run.status),
+    )
+    return {f"run {run.name} ({run.status})": run.name for run in listed} | {
+        _MIDDLE: _MIDDLE,
+        _OWN: _OWN,
+    }

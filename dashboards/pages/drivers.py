@@ -22,11 +22,11 @@ class DriversView(pn.viewable.Viewer):
     Args:
         session: Whose campaign it is.
         jobs: Does the ranking.
-        ranked: Called with each new ranking.
+        ranked: Called with each new ranking, or nothing when there can be none.
     """
 
     def __init__(
-        self, session: Session, jobs: Jobs, *, ranked: Callable[[DriverRanking], None]
+        self, session: Session, jobs: Jobs, *, ranked: Callable[[DriverRanking | None], None]
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # param's constructors have no types
         self._session = session
@@ -64,7 +64,7 @@ class DriversView(pn.viewable.Viewer):
                 "Ranking the drivers",
                 self._session.drivers,
                 done=self._take,
-                failed=self._messages.tell,
+                failed=self._fail,
             )
 
     def follow(self, job: Job) -> None:
@@ -78,6 +78,10 @@ class DriversView(pn.viewable.Viewer):
         self._response.param.update(options=names, value=value, visible=len(names) > 1)
         self._present()
         self._ranked(ranking)
+
+    def _fail(self, message: str) -> None:
+        self._messages.tell(message)
+        self._ranked(None)
 
     def _present(self) -> None:
         if self._ranking is not None and self._response.value in self._ranking.drivers:

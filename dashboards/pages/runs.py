@@ -1,6 +1,7 @@
 """The runs of a campaign in one table."""
 
 from html import escape
+from math import ceil
 from typing import Any
 
 import panel as pn
@@ -79,4 +80,6 @@ def _width(column: Column) -> int:
     if column.name == "status":
         return 96
     longest = max(map(len, column.title.split(" ")))
-    return min(180, max(64, 34 + 7 * longest))
+    # Three lines at most: "start wet / mass / (g/L)".
+    characters = max(longest, ceil(len(column.title) / 3) + 2)
+    return min(180, max(64, 34 + 7 * characters))

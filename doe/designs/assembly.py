@@ -126,7 +126,8 @@ def centre_runs(space: FactorSpace, count: int, instead: str) -> list[CodedRun]:
     to it. Categorical factors, and numbers that can take only two values, have no middle.
 
     Raises:
-        DesignError: If ``count`` is negative, or the combinations need too many runs.
+        DesignError: If ``count`` is negative, no factor has a middle, or the combinations need too
+            many runs.
     """
     check_count(count, "centre_points", at_least=0)
     places = [_middles(factor, space) for factor in space.searched]
@@ -138,6 +139,11 @@ def centre_runs(space: FactorSpace, count: int, instead: str) -> list[CodedRun]:
         )
     if count == 0:
         return []
+    if all(len(place) > 1 for place in places):
+        raise DesignError(
+            f"None of the factors {list(space.names)} has a middle, so that there are no centre "
+            "runs: set centre_points=0, and replicates if pure error is wanted."
+        )
     combinations = [dict(zip(space.names, place, strict=True)) for place in product(*places)]
     return [run for run in combinations for _ in range(count)]
 
@@ -226,7 +232,7 @@ def _levels(
     if missed.size:
         raise DesignError(
             f"A {plan.method} needs '{factor.name}' at {natural[missed[0]]:g}, but its levels are "
-            f"{list(factor.levels)} {factor.unit}: {plan.instead}."
+            f"{list(factor.levels)}: {plan.instead}."
         )
     return np.asarray(levels[nearest], dtype=np.float64)
 
@@ -239,9 +245,9 @@ def _check_still_apart(
     # Space-filling runs share steps on purpose; the levels of a structured design must not.
     if kept < asked and "space" not in plan.point_types:
         raise DesignError(
-            f"A {plan.method} needs {asked} settings of '{factor.name}', but with step "
-            f"{factor.step:g} {factor.unit} only {kept} of them differ: widen its range, or give a "
-            "finer step."
+            f"A {plan.method} needs {asked} settings of '{factor.name}', but with its "
+            f"step of {factor.step:g} only {kept} of them differ: widen its range, or give a finer "
+            "step."
         )
 
 

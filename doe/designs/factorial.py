@@ -64,7 +64,7 @@ def full_factorial(
         DesignError: If the factors or levels do not fit, or a run is not allowed.
     """
     refuse_kinds(space, (MixtureComponent,), "full factorial design", _NOT_MIXTURE)
-    check_count(replicates, "replicates", at_least=1)
+    replicates = check_count(replicates, "replicates", at_least=1)
     _check_level_names(levels, space)
     chosen = [_chosen_levels(factor, levels, space) for factor in space.searched]
     instead = "use fractional_factorial, fewer levels, or an optimal or space-filling design"
@@ -124,7 +124,7 @@ def fractional_factorial(
         Box and Hunter (1961), Technometrics 3, 311-351 and 449-458.
     """
     check_two_level_factors(space, "fractional factorial design", "use full_factorial")
-    check_count(replicates, "replicates", at_least=1)
+    replicates = check_count(replicates, "replicates", at_least=1)
     fraction = _fraction(space, generators, resolution, n_runs)
     names = letters(space)
     n_generators = len(fraction.generators)

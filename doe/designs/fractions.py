@@ -148,9 +148,15 @@ def _parse_generator(text: str, letters: Sequence[str], names: Sequence[str]) ->
 
 
 def _place(name: str, text: str, letters: Sequence[str], names: Sequence[str]) -> int:
-    for known in (letters, names):
-        if name in known:
-            return list(known).index(name)
+    places = {list(known).index(name) for known in (letters, names) if name in known}
+    if len(places) == 2:
+        letter = letters[list(names).index(name)]
+        raise DesignError(
+            f"Generator '{text}': '{name}' is the name of factor {letter}, and the letter of "
+            f"'{names[list(letters).index(name)]}': rename the factor '{name}'."
+        )
+    if places:
+        return places.pop()
     listed = ", ".join(
         letter if letter == full else f"{letter} = {full}"
         for letter, full in zip(letters, names, strict=True)

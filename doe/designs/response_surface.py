@@ -158,8 +158,8 @@ def box_behnken(space: FactorSpace, *, centre_points: int | None = None) -> Desi
             "use central_composite or an optimal design."
         )
     groups, usual = _BOX_BEHNKEN[n_factors]
-    n_centre = usual if centre_points is None else centre_points
-    check_count(n_centre, "centre_points", at_least=1)
+    asked = usual if centre_points is None else centre_points
+    n_centre = check_count(asked, "centre_points", at_least=1)
     edges = []
     for group in groups:
         varied = [int(digit) - 1 for digit in group]

@@ -157,9 +157,10 @@ def _filled(space: FactorSpace, columns: Sequence[_Column], table: IntArray, met
     points = np.column_stack(
         [column.places[rows] for column, rows in zip(columns, table.T, strict=True)]
     )
-    details: dict[str, JSON] = {
-        "smallest_distance": float(f"{smallest_distance(points, _are_categories(space)):.4g}")
-    }
+    details: dict[str, JSON] = {}
+    if len(runs) <= MAX_SPREAD_RUNS:
+        distance = smallest_distance(points, _are_categories(space))
+        details["smallest_distance"] = float(f"{distance:.4g}")
     return assemble(space, Plan(runs, ["space"] * len(runs), method, _INSTEAD, details=details))
 
 

@@ -10,8 +10,8 @@ from doe.arrays import BoolArray, FloatArray, IntArray
 
 # A large power makes the sum of inverse distances follow the smallest distance.
 _POWER = 15
-_SWAPS_PER_VALUE = 60
-_MIN_SWAPS, _MAX_SWAPS = 6_000, 40_000
+_MAX_SWAPS = 20_000
+_MAX_STARTS = 8
 # Distances between equal points are not zero to the criterion, so that it can compare them.
 _FLOOR = 1e-6
 _MAX_EXCHANGES = 500
@@ -24,7 +24,7 @@ def spread_latin(
 
     Every column is a permutation. Pairs of entries of a column are swapped at random, and swaps
     that lower the criterion (a sum of inverse powers of the distances) are kept; small designs are
-    started several times.
+    started several times, and the start whose nearest two runs are farthest apart is returned.
 
     Args:
         planned: Unit coordinates that each factor's runs must have, shape ``(n_runs, n_factors)``;
@@ -39,10 +39,12 @@ def spread_latin(
     n_runs, n_factors = planned.shape
     if n_runs < 3 or n_factors < 2:
         return _random_table(n_runs, n_factors, rng=rng)
-    n_swaps = min(max(_MIN_SWAPS, _SWAPS_PER_VALUE * n_runs * n_factors), _MAX_SWAPS)
-    tables = [
-        _improved(planned, is_category, n_swaps, rng=rng) for _ in range(_MAX_SWAPS // n_swaps)
-    ]
+    tables: list[IntArray] = []
+    n_swaps = _MAX_SWAPS
+    while n_swaps > 0 and len(tables) < _MAX_STARTS:
+        table, used = _improved(planned, is_category, n_swaps, rng=rng)
+        tables.append(table)
+        n_swaps -= used
     distances = [
         smallest_distance(np.take_along_axis(planned, table, axis=0), is_category)
         for table in tables
@@ -93,8 +95,8 @@ def _random_table(n_runs: int, n_factors: int, *, rng: np.random.Generator) -> I
 
 def _improved(
     planned: FloatArray, is_category: BoolArray, n_swaps: int, *, rng: np.random.Generator
-) -> IntArray:
-    """Return a random table after swaps that lower the criterion."""
+) -> tuple[IntArray, int]:
+    """Return a random table after swaps that lower the criterion, and how many were tried."""
     n_runs, n_factors = planned.shape
     table = _random_table(n_runs, n_factors, rng=rng)
     points = np.take_along_axis(planned, table, axis=0)
@@ -103,7 +105,12 @@ def _improved(
     columns = rng.integers(n_factors, size=n_swaps)
     firsts = rng.integers(n_runs, size=n_swaps)
     seconds = (firsts + rng.integers(1, n_runs, size=n_swaps)) % n_runs
-    for column, one, other in zip(columns, firsts, seconds, strict=True):
+    # After so many failures in a row hardly any swap is left that would help.
+    patience = n_factors * n_runs * (n_runs - 1)
+    last_gain = 0
+    for swap, (column, one, other) in enumerate(zip(columns, firsts, seconds, strict=True)):
+        if swap - last_gain > patience:
+            return table, swap
         before = squares[[one, other]]
         after = before + _change(
             points[:, column], one, other, is_category=bool(is_category[column])
@@ -111,13 +118,14 @@ def _improved(
         after[0, other], after[1, one] = before[0, other], before[1, one]
         after[0, one] = after[1, other] = np.inf
         # Compared on the two rows alone: in the sum over all pairs a small gain would be lost.
-        if _energy(after).sum() >= _energy(before).sum():
+        if _energy(after).sum() >= _energy(before).sum() * (1 - 1e-9):
             continue
+        last_gain = swap
         for rows in (points[:, column], table[:, column]):
             rows[[one, other]] = rows[[other, one]]
         squares[[one, other]] = after
         squares[:, [one, other]] = after.T
-    return table
+    return table, n_swaps
 
 
 def _exchanged(points: FloatArray, is_category: BoolArray, chosen: IntArray) -> IntArray:

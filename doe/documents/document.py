@@ -72,7 +72,7 @@ def from_document(cls: Any, document: Mapping[str, JSON]) -> Any:
     except RecursionError as error:
         raise DocumentError("The document is nested too deep to be read: flatten it.") from error
     if problems or value is WRONG:
-        raise DocumentError(_refusal(tags, problems))
+        raise DocumentError(_refusal(tags, problems), tuple(problems))
     return value
 
 

@@ -87,18 +87,18 @@ def save_document(path: Path | str, document: Mapping[str, JSON]) -> None:
 
 def _read(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > MAX_JSON_BYTES:
-            raise DocumentError(
-                f"'{path.name}' has {size:,} bytes; at most {MAX_JSON_BYTES:,} are read."
-            )
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_JSON_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(
             f"'{path.name}' is not UTF-8 text (byte {error.start}): save it as UTF-8."
         ) from error
     except (OSError, ValueError) as error:
         raise DocumentError(f"'{path.name}' cannot be opened: {error}.") from error
+    if len(content) > MAX_JSON_BYTES:
+        raise DocumentError(f"'{path.name}' has more than {MAX_JSON_BYTES:,} bytes: split it.")
+    return text
 
 
 def _from_json(text: str, name: str) -> Any:

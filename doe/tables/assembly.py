@@ -1,6 +1,7 @@
 """The rows of a table gathered into runs with their settings and measurements."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from doe.factors import CategoricalFactor, Covariate, SearchedFactor, Value
 from doe.responses import AnyResponse
 from doe.runs import Measurement, Observations
 from doe.space import FactorSpace
+from doe.tables.cells import Qualified
 from doe.tables.columns import Column, Use
 from doe.tables.findings import Findings
 from doe.tables.rows import TableRow
@@ -73,38 +75,28 @@ def gathered_measurements(
     measurements = []
     for row in rows:
         for response, (found, time) in row.results.items():
-            column = headers.get(response, headers.get("value"))
             used = taken.setdefault((row.run, response, time), {})
             replicate = row.replicate
             if replicate is None:
-                replicate = next(n for n in range(1, len(used) + 2) if n not in used)
+                replicate = next(n for n in count(len(used) + 1) if n not in used)
             first = used.setdefault(replicate, row)
-            if first is not row:
-                findings.problem(
-                    f"run '{row.run}' has this result in row {first.number} already (replicate "
-                    f"{replicate}): number the replicates",
-                    row=row.number,
-                    column=column,
-                )
-                continue
             was_timed, other = timed.setdefault((row.run, response), (time is not None, row))
-            if was_timed != (time is not None):
-                findings.problem(
-                    f"run '{row.run}' has results with a time and without one (row "
-                    f"{other.number}): give every value of a time course its time",
-                    row=row.number,
-                    column=column,
+            fault = ""
+            if first is not row:
+                fault = (
+                    f"has this result in row {first.number} already (replicate {replicate}): "
+                    "number the replicates"
                 )
-            measurements.append(
-                Measurement(
-                    row.run,
-                    response,
-                    found.value,
-                    qualifier=found.qualifier,
-                    time=time,
-                    replicate=replicate,
+            elif was_timed != (time is not None):
+                fault = (
+                    f"has results with a time and without one (row {other.number}): give every "
+                    "value of a time course its time"
                 )
-            )
+            if fault:
+                header = headers.get(response, headers.get("value"))
+                findings.problem(f"run '{row.run}' {fault}", row=row.number, column=header)
+            else:
+                measurements.append(_measurement(row.run, response, found, time, replicate))
     return tuple(measurements)
 
 
@@ -162,6 +154,14 @@ def wide_frame(
         found = [row.results.get(name) for row in rows]
         made[name] = np.array([np.nan if each is None else each[0].value for each in found])
     return pd.DataFrame(made)
+
+
+def _measurement(
+    run: str, response: str, found: Qualified, time: float | None, replicate: int
+) -> Measurement:
+    return Measurement(
+        run, response, found.value, qualifier=found.qualifier, time=time, replicate=replicate
+    )
 
 
 def _first(rows: Sequence[TableRow], use: Use, name: str) -> Value | None:

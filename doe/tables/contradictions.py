@@ -1,6 +1,6 @@
 """What in a table contradicts itself or the factor space; it is pointed out and kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from doe.errors import ExperimentError
 from doe.expressions import parse_expression
 from doe.factors import Covariate
-from doe.responses import AnyResponse, DerivedResponse
+from doe.responses import DerivedResponse
 from doe.runs import Observations
 from doe.tables.assembly import rows_by_run
 from doe.tables.columns import Column
@@ -44,13 +44,15 @@ def note_contradictions(
     """Keep a note for each covariate outside what is possible and each constraint not met."""
     numbers = {run: [row.number for row in own] for run, own in rows_by_run(rows).items()}
     for covariate in observations.space.covariates:
-        if covariate.low is None and covariate.high is None:
-            continue
-        for run, value in observations.recorded[covariate.name].items():
-            fault = _fault(covariate, float(value))
-            if fault:
-                why = _parts(observations, covariate, str(run))
-                findings.note(f"{fault}{why}; the row is kept", rows=numbers[str(run)])
+        faults = {
+            str(run): fault
+            for run, value in observations.recorded[covariate.name].items()
+            if (fault := _fault(covariate, float(value)))
+        }
+        parts = _parts(observations, covariate) if faults else {}
+        for run, fault in faults.items():
+            why = _reason([values[run] for values in parts.values() if run in values])
+            findings.note(f"{fault}{why}; the row is kept", rows=numbers[run])
     for constraint in observations.space.all_constraints:
         met = constraint.holds(observations.target)
         for run in np.asarray(observations.runs)[~met]:
@@ -70,21 +72,38 @@ def _fault(covariate: Covariate, value: float) -> str:
     return ""
 
 
-def _parts(observations: Observations, covariate: Covariate, run: str) -> str:
-    """Return what the covariate was computed from, as people say it."""
+def _parts(observations: Observations, covariate: Covariate) -> dict[str, dict[str, str]]:
+    """Return what the covariate is computed from: by name and run, as people say it."""
     if covariate.expression is None:
-        return ", which is not possible"
-    table = observations.table().loc[run]
-    units: Mapping[str, str] = {
-        **{f.name: getattr(f, "unit", "") for f in observations.space.factors},
-        **{r.name: _unit(r) for r in observations.responses},
+        return {}
+    settings = observations.settings()
+    units = {
+        **{factor.name: getattr(factor, "unit", "") for factor in observations.space.factors},
+        **{response.name: response.unit for response in observations.responses},
     }
-    names = parse_expression(covariate.expression).names
-    parts = [f"{name} {table[name]:.4g} {units.get(name, '')}".rstrip() for name in names]
-    if len(parts) == 1:
-        return f", which is not possible: it follows from {parts[0]}"
+    parts: dict[str, dict[str, str]] = {}
+    for name in parse_expression(covariate.expression).names:
+        try:
+            if name in settings.columns:
+                values = settings[name].astype(np.float64)
+            else:
+                values = observations.values(name).groupby("run")["value"].mean()
+        except (ExperimentError, ValueError):
+            # What cannot be read as a number is no part that could be shown.
+            continue
+        parts[name] = {
+            str(run): f"{name} {value:.4g} {units.get(name, '')}".rstrip()
+            for run, value in values.items()
+            if np.isfinite(value)
+        }
+    return parts
+
+
+def _reason(parts: Sequence[str]) -> str:
+    if len(parts) < 2:
+        return (
+            f", which is not possible: it follows from {parts[0]}"
+            if parts
+            else (", which is not possible")
+        )
     return f": {', '.join(parts[:-1])} and {parts[-1]} contradict each other"
-
-
-def _unit(response: AnyResponse) -> str:
-    return response.unit

@@ -88,10 +88,9 @@ def read_table(
         TableError: If anything does not fit; ``problems`` lists all of it with file, sheet, row
             (the header is usually 1), column, value and what was expected.
     """
-    path = Path(path)
     vocabulary = Vocabulary(space, responses, _tidied(mapping))
     found = read_rows(
-        path,
+        Path(path),
         content,
         sheet=sheet,
         recognised=vocabulary.recognised,

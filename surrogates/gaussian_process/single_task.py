@@ -122,7 +122,9 @@ def _fix(
     """Set the hyper-parameters that are given, in standardised units, and freeze them."""
     kernel = process_kernel(model)
     if fixed.mean is not None:
-        model.mean_module.initialize(constant=(fixed.mean - mean) / std)
+        # As a tensor: gpytorch rounds a plain number to single precision.
+        constant = torch.tensor((fixed.mean - mean) / std, dtype=torch.float64)
+        model.mean_module.initialize(constant=constant)
         kernel.level_variance.zero_()
     if fixed.signal_variance is not None:
         _freeze(kernel, "signal_variance", "raw_signal", [fixed.signal_variance / std**2])

@@ -72,6 +72,7 @@ class SurrogateContract:
         with pytest.raises(InvalidValueError, match="coverage"):
             prediction.interval(95)
 
+    @pytest.mark.requirement("MG-4")
     def test_the_same_data_give_the_same_numbers_bit_by_bit(self, surrogate, settings):
         again = self.fit(self.study())
 
@@ -146,6 +147,7 @@ class SurrogateContract:
     def test_without_limits_every_run_is_within(self, surrogate, settings):
         np.testing.assert_allclose(surrogate.probability_within(settings, None, None), 1.0)
 
+    @pytest.mark.requirement("MG-6")
     def test_settings_far_outside_extrapolate_and_the_runs_do_not(self, surrogate, settings):
         name = next(f.name for f in surrogate.space.searched if isinstance(f, ContinuousFactor))
         high = surrogate.domain.studied[name][1]
@@ -191,6 +193,7 @@ class SurrogateContract:
             description
         )
 
+    @pytest.mark.requirement("MG-3")
     def test_one_changed_value_changes_the_hash(self, surrogate):
         study = self.study()
         first = study.measurements[0]

@@ -46,7 +46,7 @@ def test_every_schema_is_itself_valid(cls: Any) -> None:
 
 @pytest.mark.parametrize("kind", VALUES)
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_the_schema_accepts_every_written_document(kind: str, data: st.DataObject) -> None:
     cls, drawn = VALUES[kind]
     document = json.loads(json.dumps(to_document(data.draw(drawn))))
@@ -67,7 +67,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", VALUES)
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_schema_and_reader_both_refuse_an_unknown_field_or_tag(
     kind: str, data: st.DataObject
 ) -> None:

@@ -114,12 +114,13 @@ def test_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
         read(workbook(rows))
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbooks, "MAX_UNPACKED", 10_000_000)
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * (workbooks.MAX_UNPACKED + 1))
-    assert len(data.getvalue()) < 1_000_000
-    with pytest.raises(TableError, match="more than 300,000,000 bytes when unpacked"):
+    assert len(data.getvalue()) < 20_000
+    with pytest.raises(TableError, match="more than 10,000,000 bytes when unpacked"):
         read(data.getvalue())
 
 
@@ -224,7 +225,7 @@ _levels = (_texts | _formulas).filter(lambda text: text and "`" not in text and 
 @pytest.mark.requirement("DI-9")
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])
 @given(data=st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_written_table_is_read_back_the_same(
     suffix: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -337,10 +338,10 @@ def test_any_cells_are_taken_or_refused(
 
 @pytest.mark.requirement("DI-11")
 def test_a_damaged_workbook_is_read_or_refused() -> None:
-    """A byte changed, a part cut out, or the end missing: 300 ways."""
+    """A byte changed, a part cut out, or the end missing: 120 ways."""
     data = workbook([HEADER, ROW, ["7", "B", None, "<3"]])
     draw = random.Random(1)
-    for _ in range(300):
+    for _ in range(120):
         changed = bytearray(data)
         for _ in range(draw.randint(1, 3)):
             changed[draw.randrange(len(changed))] = draw.randrange(256)
@@ -358,7 +359,7 @@ def test_a_workbook_with_damaged_parts_is_read_or_refused() -> None:
     draw = random.Random(2)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    for _ in range(300):
+    for _ in range(120):
         changed = dict(parts)
         name = draw.choice(sorted(parts))
         part = bytearray(parts[name])

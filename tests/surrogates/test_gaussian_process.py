@@ -122,13 +122,17 @@ def test_a_new_block_adds_its_variance_and_a_known_one_its_effect(blocked):
 
 
 def test_a_strong_day_effect_is_told_from_the_surface():
-    """Six days, SD 3 between them and 1 within; with one day effect removed it is 1."""
-    model = fitted(culture_study(n_runs=36, block_std=3.0))
+    """Six days, SD 3 between them and 1 within; the surface itself spans about 25."""
+    study = culture_study(n_runs=36, block_std=3.0, seed=2)
+    model = fitted(study)
+    settings = study.settings()
+    effects = study.values("titre").set_index("run")["value"] - truth(settings)
 
     description = model.describe()
 
-    assert 1.5 < description["blocks"][0]["std"] < 6.0
-    assert 0.6 < description["noise_std"] < 1.6
+    realised = effects.groupby(settings["day"]).mean().std()
+    assert description["blocks"][0]["std"] == pytest.approx(realised, rel=0.3)
+    assert description["noise_std"] == pytest.approx(1.0, rel=0.3)
     settings = FactorSpace(CULTURE).sample(200, rng=np.random.default_rng(9))
     prediction = model.predict(settings)
     low, high = prediction.interval(0.95, kind="latent")

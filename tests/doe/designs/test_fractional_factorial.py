@@ -117,7 +117,7 @@ _EXHAUSTIBLE = [
     (n_factors, n_basic)
     for n_factors in range(3, MAX_FACTORS + 1)
     for n_basic in minimum_aberration_products(n_factors)
-    if math.comb(2**n_basic - 1 - n_basic, n_factors - n_basic) * 2 ** (n_factors - n_basic) < 4e6
+    if math.comb(2**n_basic - 1 - n_basic, n_factors - n_basic) * 2 ** (n_factors - n_basic) < 2e6
 ]
 
 
@@ -197,6 +197,13 @@ def test_factors_that_are_called_by_single_letters_keep_them():
 
     assert defining_relation(design) == "I = TPCR"
     assert alias_table(design)[:5] == ("T", "P", "C", "R", "TP = CR")
+
+
+def test_a_name_that_is_also_the_letter_of_another_factor_is_refused():
+    space = FactorSpace(tuple(ContinuousFactor(name, 0, 1) for name in ("pH", "A", "T", "feed")))
+
+    with pytest.raises(DesignError, match="'A' is the name of factor B, and the letter of 'pH'"):
+        fractional_factorial(space, generators=["D=ABC"])
 
 
 def test_replicates_and_centre_runs_do_not_change_the_words():

@@ -87,6 +87,13 @@ def test_centre_runs_are_done_at_both_levels_of_a_number_without_a_middle():
     assert design.runs.tail(6)["pH"].tolist() == [7.0] * 6
 
 
+def test_there_is_no_centre_without_a_middle():
+    space = FactorSpace((CategoricalFactor("resin", ("A", "B")), DiscreteFactor("shift", (1, 2))))
+
+    with pytest.raises(DesignError, match=r"None of the factors .* has a middle"):
+        full_factorial(space, centre_points=1)
+
+
 def test_settings_that_the_equipment_cannot_reach_are_rounded_and_reported():
     space = FactorSpace((ContinuousFactor("stirring", 0, 10, step=4), ContinuousFactor("T", 0, 1)))
 

@@ -259,7 +259,9 @@ def test_steps_go_on_beyond_the_range_for_axial_runs():
 def test_a_step_too_coarse_for_the_axial_runs_is_refused():
     space = FactorSpace((ContinuousFactor("pH", 6, 8, step=1), ContinuousFactor("T", 30, 38)))
 
-    with pytest.raises(DesignError, match="needs 5 settings of 'pH', but with step 1  only 3"):
+    with pytest.raises(
+        DesignError, match="needs 5 settings of 'pH', but with its step of 1 only 3"
+    ):
         central_composite(space, kind="inscribed")
 
 
