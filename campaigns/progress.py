@@ -49,7 +49,7 @@ class ProgressReport:
     def plot(self) -> Plot:
         """Return the values by run, with the best so far and the limits."""
         return Plot(
-            title=f"{self.response.name} by run",
+            title=f"Run by run: {self.response.name}",
             sentence=self.sentence(),
             x=Axis("run, in the order in which it came", "", 0.5, len(self.runs) + 0.5),
             y=Axis(self.response.name, self.response.unit, *self._range()),
@@ -63,7 +63,9 @@ class ProgressReport:
         places = np.arange(1, len(self.runs) + 1, dtype=np.float64)
         known = ~np.isnan(self.best)
         if np.any(known):
-            yield Line("best so far", places[known], self.best[known])
+            # The best stays what it was until the run that betters it.
+            steps = np.repeat(self.best[known], 2)[:-1]
+            yield Line("best so far", np.repeat(places[known], 2)[1:], steps)
         kinds: tuple[tuple[str, BoolArray, Role], ...] = (
             ("runs", self.counts & ~self.recommended, "data"),
             ("recommended runs", self.counts & self.recommended, "recommended"),

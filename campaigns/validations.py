@@ -15,8 +15,8 @@ from surrogates.validation import REPLICATES, Comparison, SurrogateFactory, Vali
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
 
-# The peer that everybody knows; a surrogate that does not beat it is not worth its trouble.
-PEER = "quadratic"
+# The peers that everybody knows; a surrogate that does not beat them is not worth its trouble.
+PEERS = ("quadratic", "linear")
 
 
 def validate_model(
@@ -26,7 +26,9 @@ def validate_model(
     groups: str | None = None,
     progress: Progress = no_progress,
 ) -> Comparison:
-    """Return the validation of a response's model and of a quadratic response surface beside it.
+    """Return the validation of a response's model, with response surfaces beside it.
+
+    A peer that the runs of some fold cannot support is listed with the reason.
 
     Args:
         campaign: The campaign.
@@ -41,7 +43,7 @@ def validate_model(
         TooFewDataError: If there are too few runs or groups.
     """
     chosen = campaign.state.models.get(response, DEFAULT_MODEL)
-    candidates = {chosen: _candidate(response, chosen), PEER: quadratic_candidate(response)}
+    candidates = {name: _candidate(response, name) for name in (chosen, *PEERS)}
     return compare(
         campaign.observations,
         response,
@@ -92,7 +94,7 @@ def validation_plot(validations: Mapping[str, Validation]) -> Plot:
 
 def _candidate(response: str, model: str) -> SurrogateFactory:
     match model:
-        case "linear" | "interaction" | "quadratic":
-            return quadratic_candidate(response, model)
+        case "linear" | "interaction" | "quadratic" as terms:
+            return quadratic_candidate(response, terms)
         case _:
             return gaussian_process_candidate(response)

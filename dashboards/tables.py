@@ -158,8 +158,8 @@ def number_text(value: float | None, places: int) -> str:
     """Return a number with fixed decimals, or a dash where there is none."""
     if value is None or not isfinite(value):
         return MISSING
-    # A minus before nothing would read as a number below zero.
-    return f"{round(value, places) + 0.0:.{places}f}"
+    # Adding zero takes the sign from a zero, which would read as a number below it.
+    return f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")
 
 
 def _decimals_needed(values: Sequence[float], *, most: int) -> int:
@@ -218,14 +218,14 @@ def _step(factor: Factor) -> float | None:
 
 
 def _decimals_of_predictions(batch: Batch) -> dict[str, int]:
-    """Return for each response the decimals that show two digits of its interval's width."""
+    """Return for each response the decimals that show three digits of its interval's width."""
     widths: dict[str, float] = {}
     for run in batch.runs:
         for prediction in run.predictions:
             width = prediction.high - prediction.low
             widths[prediction.response] = max(width, widths.get(prediction.response, 0.0))
     return {
-        name: max(0, 1 - floor(log10(width))) if width > 0 else 3 for name, width in widths.items()
+        name: max(0, 2 - floor(log10(width))) if width > 0 else 3 for name, width in widths.items()
     }
 
 

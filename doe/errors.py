@@ -18,6 +18,10 @@
     ├── ConflictError (RuntimeError)          somebody else wrote first; retry on the new state
     └── CancelledError (RuntimeError)         long work was cancelled by its user
 
+Packages above add leaves beside their use: ``NumericalError (ArithmeticError)`` in
+``surrogates.surrogate``; ``StoreError``, ``StoreBusyError (RuntimeError)`` and ``RepeatedKeyError
+(ValueError)`` in ``campaigns.ledger``.
+
 Each leaf also subclasses the builtin in brackets, so that generic handlers work.
 A message says what is wrong (with name, value, unit), what was expected, and what to do.
 """

@@ -1,4 +1,8 @@
-"""The place nearest to a target where expression constraints hold, as far as slopes lead."""
+"""The place nearest to a target where expression constraints hold, as far as slopes lead.
+
+The columns of the search are the places of the moving factors, then how far each lies above its
+goal, then how far below; so the change in coded units, a sum of absolute values, is a linear cost.
+"""
 
 from typing import Any
 
@@ -12,9 +16,6 @@ from doe.space import FactorSpace
 
 _SMALL = 1e-7
 _BEYOND = 1e6
-
-# Columns of the search: the places of the moving factors, then how far each lies above its goal,
-# then how far below. So the change in coded units, a sum of absolute values, is a linear cost.
 
 
 def moved_near(space: FactorSpace, target: Settings, origin: Settings) -> dict[str, Value]:

@@ -1,5 +1,6 @@
 """Plots as data: arrays, units, ranges, a title and a sentence; other code draws them."""
 
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,6 +38,15 @@ class Axis:
             raise InvalidValueError(
                 f"Axis '{self.label}' needs a finite range, got {self.low} to {self.high}."
             )
+        if self.scale == "log" and self.low <= 0:
+            raise InvalidValueError(
+                f"Axis '{self.label}' has scale 'log' but starts at {self.low:g}: start above zero."
+            )
+        if (self.scale == "category") != bool(self.categories):
+            raise InvalidValueError(
+                f"Axis '{self.label}': a category axis, and no other, needs categories; got scale "
+                f"'{self.scale}' and {list(self.categories)}."
+            )
 
     @property
     def title(self) -> str:
@@ -56,6 +66,16 @@ class Points:
     error_low: FloatArray | None = None
     error_high: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        _check_lengths(
+            self.label,
+            x=self.x,
+            y=self.y,
+            names=self.names or None,
+            error_low=self.error_low,
+            error_high=self.error_high,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
@@ -65,6 +85,9 @@ class Line:
     x: FloatArray
     y: FloatArray
     role: Role = "estimate"
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.label, x=self.x, y=self.y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +100,9 @@ class Band:
     high: FloatArray
     role: Role = "estimate"
 
+    def __post_init__(self) -> None:
+        _check_lengths(self.label, x=self.x, low=self.low, high=self.high)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
@@ -88,6 +114,9 @@ class Bars:
     low: FloatArray
     high: FloatArray
     role: Role = "estimate"
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.label, y=self.y, value=self.value, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +135,15 @@ class Surface:
     high: float
     levels: tuple[float, ...] = ()
     shaded: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.y), len(self.x))
+        for what, grid in (("z", self.z), ("shaded", self.shaded)):
+            if grid is not None and np.shape(grid) != wanted:
+                raise InvalidValueError(
+                    f"Surface '{self.label}': {what} has shape {np.shape(grid)}; expected one row "
+                    f"per y and one column per x, {wanted}."
+                )
 
 
 Layer = Points | Line | Band | Bars | Surface
@@ -128,3 +166,11 @@ class Plot:
     x: Axis
     y: Axis
     layers: tuple[Layer, ...] = field(default=())
+
+
+def _check_lengths(label: str, **parts: Sized | None) -> None:
+    lengths = {name: len(part) for name, part in parts.items() if part is not None}
+    if len(set(lengths.values())) > 1:
+        raise InvalidValueError(
+            f"'{label}' has parts of different lengths, {lengths}: give one entry per place."
+        )

@@ -2,18 +2,19 @@
 
 Nearness is the sum over factors of the change in coded units; changing a categorical level counts
 for more than any change of numbers. Linear constraints, steps, levels, forbidden combinations and
-cardinality are met by a mixed-integer program, so nothing is nearer (on a log scale the change is
-taken as that to the adjacent steps). With expression constraints the answer is near, and not
-surely the nearest.
+cardinality are met by a mixed-integer program, so nothing is nearer; but on a log scale a change
+upwards is taken as growing as fast as its first step. With expression constraints the answer is
+near, and not surely the nearest.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
-from doe.coding import NumericFactor, coded_number, coded_values, numbers_of
+from doe.coding import NumericFactor, coded_number, coded_values, is_log, numbers_of
 from doe.constraints import ExpressionConstraint
 from doe.errors import InfeasibleSpaceError, InvalidValueError
 from doe.factors import CategoricalFactor, DiscreteFactor, Settings, Value
@@ -24,6 +25,7 @@ from doe.space import FactorSpace
 if TYPE_CHECKING:
     import pandas as pd
 
+_RATIO = 0.6
 # A part of a program: a weighted sum of factors in natural units that must not fall below a value.
 Cut = tuple[dict[str, float], float]
 
@@ -175,12 +177,33 @@ def _cost_of_change(
         return
     width = factor.high - factor.low
     value: Affine = program.numbers[factor.name]
-    up, down = (program.column(0.0, 1.0, cost=0.0) for _ in range(2))
-    for place, neighbour in zip((up, down), next_settings(factor, target), strict=True):
-        at_neighbour = coded_number(factor, neighbour, space.mixture_total)
-        program.cost[place] = abs(at_neighbour - coded) / abs(neighbour - target) * width
-    weights = {**value.weights, up: -width, down: width}
+    weights = dict(value.weights)
+    above, below = next_settings(factor, target)
+    points = [below] if not is_log(factor) else _points_below(factor, below)
+    for sign, start, end in ((-1.0, target, above), *_segments(target, points)):
+        change = abs(
+            coded_number(factor, end, space.mixture_total)
+            - coded_number(factor, start, space.mixture_total)
+        )
+        room = width if sign < 0 or end == points[-1] else abs(end - start)
+        column = program.column(0.0, room / width, cost=change / abs(end - start) * width)
+        weights[column] = sign * width
     program.row(weights, target - value.offset, target - value.offset)
+
+
+def _segments(start: float, points: Sequence[float]) -> list[tuple[float, float, float]]:
+    return [(1.0, a, b) for a, b in pairwise((start, *points))]
+
+
+def _points_below(factor: NumericFactor, first: float) -> list[float]:
+    """Return points down to the lowest setting between which a logarithm is taken as straight.
+
+    Downwards the change grows ever faster, so a program uses the segments in their order.
+    """
+    points = [first]
+    while points[-1] > factor.low * (1 + 1e-9):
+        points.append(max(points[-1] * _RATIO, factor.low))
+    return points
 
 
 def _text(target: Settings) -> str:

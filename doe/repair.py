@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 # The settings that repairs start from are drawn alike every time: equal rows give equal answers.
 _SEED = 1
 _N_STARTS = 3
-_N_ROUNDS = 6
+_N_TRIED = 2  # starts after which one answer will do
+_N_ROUNDS = 4
 _N_NEIGHBOURS = 400
 _N_DESCENTS = 40
 _FRACTIONS = (1.0, 0.75, 0.5, 0.25, 0.1)
@@ -43,7 +44,9 @@ def repaired(space: FactorSpace, target: Settings, start: Settings) -> dict[str,
     order = np.argsort(change(space, pool, target), kind="stable")
     near = [_setting(space, pool, int(row)) for row in order[:_N_STARTS]]
     found: list[dict[str, Value]] = []
-    for origin in (start, *near):
+    for number, origin in enumerate((start, *near)):
+        if found and number >= _N_TRIED:
+            break
         place = moved_near(space, target, origin)
         for candidate in (_pulled(space, place, near[0]), *_settled(space, target, place)):
             if is_allowed(space, candidate):

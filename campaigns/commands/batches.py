@@ -20,6 +20,7 @@ from campaigns.commands.session import (
 if TYPE_CHECKING:
     from campaigns.batch import Batch
     from campaigns.campaign import Campaign
+    from campaigns.recommending.strategy import ProposedRun, ResponsePrediction
 
 RunsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="RUNS...", help="Names of the runs.")
@@ -156,18 +157,30 @@ def settings_table(batch: "Batch") -> tuple[list[str], list[list[object]]]:
     return ["run", *factors], rows
 
 
-def prediction_table(batch: "Batch") -> tuple[list[str], list[list[object]]]:
-    """Return the columns and rows of what the runs of a batch are expected to give."""
-    responses = [f"{p.response} {p.unit}".strip() for p in batch.runs[0].predictions]
-    columns = ["run", *(f"{r} (95 %)" for r in responses), "P(in spec)", "nearest run", "why"]
+def prediction_table(
+    batch: "Batch", responses: Sequence[str] | None = None
+) -> tuple[list[str], list[list[object]]]:
+    """Return the columns and rows of what the runs of a batch are expected to give.
+
+    Args:
+        batch: The batch.
+        responses: Which responses; all when absent.
+    """
+
+    def shown(run: "ProposedRun") -> "list[ResponsePrediction]":
+        return [p for p in run.predictions if responses is None or p.response in responses]
+
+    expected = [f"{p.response}, {p.unit}" if p.unit else p.response for p in shown(batch.runs[0])]
+    columns = ["run", *(f"{e} (95 %)" for e in expected), "P(in spec)", "nearest run", "why"]
     rows: list[list[object]] = []
     for name, run in zip(batch.names, batch.runs, strict=True):
-        intervals = [f"{p.mean:.3g} ({p.low:.3g} to {p.high:.3g})" for p in run.predictions]
+        intervals = [f"{p.mean:.3g} ({p.low:.3g} to {p.high:.3g})" for p in shown(run)]
         nearest = (
             "" if run.nearest_run is None else f"{run.nearest_run}, {run.nearest_distance:.2f}"
         )
         why = f"{run.reason.tag}{', extrapolates' if run.extrapolates else ''}"
-        rows.append([name, *intervals, run.probability_in_specification, nearest, why])
+        likely = run.probability_in_specification
+        rows.append([name, *intervals, "" if likely is None else f"{likely:.2f}", nearest, why])
     return columns, rows
 
 

@@ -25,6 +25,7 @@ _PER_CATEGORY = 0.4
 _LINE = 0.175  # inches of one line of legend or caption
 _CAPTION_CHARACTERS = 100
 _TITLE_CHARACTERS = 75
+_MOST_NAMES = 12
 
 
 class _Look(NamedTuple):
@@ -73,11 +74,12 @@ def draw(plot: Plot) -> "Figure":
     figure = Figure(figsize=(_WIDTH, _AXES_HEIGHT), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    # First, because names are placed by where a point is within the axes.
+    _set_axis(axes, plot.x, horizontal=True)
+    _set_axis(axes, plot.y, horizontal=False)
     places: Places = defaultdict(count)
     for layer in plot.layers:
         _draw_layer(figure, axes, layer, places[_role_of(layer), type(layer)])
-    _set_axis(axes, plot.x, horizontal=True)
-    _set_axis(axes, plot.y, horizontal=False)
     title = wrap(plot.title, _TITLE_CHARACTERS)
     axes.set_title("\n".join(title), loc="left", fontsize=11, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
@@ -128,8 +130,6 @@ def _draw_layer(figure: "Figure", axes: "Axes", layer: Layer, places: "count[int
 
 
 def _draw_points(axes: "Axes", layer: Points, colour: str, marker: str) -> None:
-    from matplotlib.patheffects import withStroke
-
     is_filled = marker not in ("x", "+", "_")
     axes.plot(
         layer.x,
@@ -149,9 +149,27 @@ def _draw_points(axes: "Axes", layer: Points, colour: str, marker: str) -> None:
         axes.errorbar(
             layer.x, layer.y, yerr=spread, fmt="none", ecolor=colour, elinewidth=1, capsize=2
         )
+    _write_names(axes, layer)
+
+
+def _write_names(axes: "Axes", layer: Points) -> None:
+    """Write the names beside the points, towards the middle of the axes; not where they crowd."""
+    from matplotlib.patheffects import withStroke
+
+    if sum(map(bool, layer.names)) > _MOST_NAMES:
+        return
     for name, x, y in zip(layer.names, layer.x, layer.y, strict=False):
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
+        offset = (-5 if across > 0.9 else 5, -5 if up > 0.9 else 5)
         text = axes.annotate(
-            name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, zorder=4
+            name,
+            (x, y),
+            xytext=offset,
+            textcoords="offset points",
+            ha="right" if across > 0.9 else "left",
+            va="top" if up > 0.9 else "bottom",
+            fontsize=8,
+            zorder=4,
         )
         text.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
@@ -171,13 +189,13 @@ def _draw_surface(figure: "Figure", axes: "Axes", surface: Surface) -> None:
     )
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label(f"{surface.label} ({surface.unit})" if surface.unit else surface.label)
-    drawn = [level for level in surface.levels if surface.z.min() < level < surface.z.max()]
+    drawn, width = _levels(surface)
     if drawn:
         lines = axes.contour(
-            surface.x, surface.y, surface.z, levels=drawn, colors="white", linewidths=1.4
+            surface.x, surface.y, surface.z, levels=drawn, colors="white", linewidths=width
         )
         # White with a black edge is seen on every colour of the scale.
-        lines.set_path_effects([withStroke(linewidth=3.0, foreground="black")])
+        lines.set_path_effects([withStroke(linewidth=2 * width, foreground="black")])
         for text in axes.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=8.5):
             text.set_path_effects([withStroke(linewidth=2.5, foreground="black")])
     if surface.shaded is not None and _is_shaded(surface):
@@ -190,6 +208,18 @@ def _draw_surface(figure: "Figure", axes: "Axes", surface: Surface) -> None:
             alpha=0.55,
             hatches=["///"],
         )
+
+
+def _levels(surface: Surface) -> tuple[list[float], float]:
+    """Return the contours to draw and how wide; thin round ones where none asked for is there."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = float(surface.z.min()), float(surface.z.max())
+    asked = [level for level in surface.levels if low < level < high]
+    if asked or not low < high:
+        return asked, 1.5
+    ticks = MaxNLocator(nbins=4).tick_values(low, high)
+    return [float(level) for level in ticks if low < level < high], 0.8
 
 
 def _set_axis(axes: "Axes", axis: Axis, *, horizontal: bool) -> None:
@@ -215,11 +245,13 @@ def _legend_of(axes: "Axes", layers: tuple[Layer, ...]) -> _Legend:
     }
     for layer in layers:
         if isinstance(layer, Surface) and _is_shaded(layer):
-            label = "hatched: extrapolates"
+            label = "extrapolation"
             entries[label] = Patch(facecolor="white", edgecolor="#7F7F7F", hatch="///", label=label)
     longest = max(map(len, entries), default=0)
     n_columns = max(1, min(5, len(entries), _CAPTION_CHARACTERS // (longest + 9)))
-    return _Legend(tuple(entries.values()), n_columns, ceil(len(entries) / n_columns))
+    if sum(len(label) + 9 for label in entries) <= _CAPTION_CHARACTERS:
+        n_columns = len(entries)
+    return _Legend(tuple(entries.values()), n_columns, ceil(len(entries) / max(1, n_columns)))
 
 
 def _role_of(layer: Layer) -> Role:

@@ -133,7 +133,12 @@ def _plots(campaign: "Campaign", left_out: list[str]) -> "Iterator[tuple[str, Pl
         left_out.append("the map of the design space: no specification limits a response.")
         return
     try:
-        yield "design_space", map_reliability(campaign).plot
+        found = map_reliability(campaign)
+        pending = campaign.state.pending()
+        rows = pending.to_dict(orient="records")
+        waiting = [{str(name): value for name, value in row.items()} for row in rows]
+        names = [str(run) for run in pending.index]
+        yield "design_space", found.with_batch(names, waiting) if waiting else found.plot
     except ExperimentError as refusal:
         left_out.append(f"the map of the design space: {refusal}")
 

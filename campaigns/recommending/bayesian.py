@@ -25,6 +25,9 @@ from surrogates.gaussian_process.torch_session import seeded_torch
 
 SEEDS = 2**31 - 1
 NEGLIGIBLE = 1e-6  # of the volume in units of the scales
+# A new setting also teaches about its neighbourhood, which its improvement does not count: to repeat
+# as soon as that gains more led to worse set points in simulated campaigns than never to repeat.
+REPEAT_MARGIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ class _Batch:
         if len(self.acquisition.worth.wanted.values) > 1:
             # Volume and rise of a sum have no common unit: only where there is no volume to gain.
             return repeat.gain_of_new < NEGLIGIBLE
-        return repeat.gain > repeat.gain_of_new
+        return repeat.gain > REPEAT_MARGIN * repeat.gain_of_new
 
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know about the batch as a whole."""

@@ -13,7 +13,7 @@ same random numbers:
 
 The share of the acquisition that falls away is kept per cause, and the largest names the tag; on a
 tie uncertainty comes before gain, and gain before the specification, which is the background of
-every run in a campaign that has limits. A setting that was run before is tagged ``replicate``.
+every run in a campaign that has limits; but while those are looked for they come first. A setting that was run before is tagged ``replicate``.
 """
 
 import math
@@ -49,6 +49,7 @@ class Decomposition:
         best: Place of the standing run whose expected values replaced the predicted gain, if any.
         moments: Mean and covariance at the standing runs and, last, the setting.
         draws: Joint draws there.
+        seeks: Whether a run within the specifications is looked for.
     """
 
     whole: float
@@ -57,6 +58,7 @@ class Decomposition:
     best: int | None
     moments: Moments
     draws: Draws
+    seeks: bool
 
     @property
     def shares(self) -> dict[str, float]:
@@ -75,6 +77,8 @@ class Decomposition:
         shares = self.shares
         most = max(shares.values())
         order: tuple[Tag, ...] = ("explore", "exploit", "feasibility")
+        if self.seeks:
+            order = ("feasibility", "explore", "exploit")
         return next(tag for tag in order if tag in shares and shares[tag] >= most - TIE)
 
 
@@ -111,6 +115,7 @@ def decompose(acquisition: Acquisition, setting: Tensor) -> Decomposition:
         best=best,
         moments=moments,
         draws=acquisition.draws_with(moments, setting),
+        seeks=isinstance(worth, ReliabilityImprovement) and worth.seeks,
     )
 
 

@@ -3,9 +3,7 @@
 Improvement sees no use in a setting that was run: what it gives on average is what it gives. But
 with noise that average is not known, and another result may decide which setting is taken for the
 best. A repeat is worth the expected rise of the highest expected value among the settings at hand
-once its result is in (the knowledge gradient); a new setting is worth its expected improvement. The
-latter takes the surface for known once the run is done, so it is if anything too high: a repeat is
-preferred only where it surely teaches more.
+once its result is in (the knowledge gradient); a new setting is worth its expected improvement.
 """
 
 import math

@@ -59,7 +59,7 @@ def _layout(plot: Plot) -> dict[str, object]:
             "orientation": "h",
             "x": 0.0,
             "xanchor": "left",
-            "y": 1.02,
+            "y": 1.04,
             "yanchor": "bottom",
             "font": {"size": 12, "color": INK},
             "bgcolor": "rgba(255, 255, 255, 0)",

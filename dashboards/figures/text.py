@@ -24,19 +24,25 @@ def name_labels(points: Points, plot: Plot) -> list[dict[str, object]]:
     """Return the names of a few points as annotations beside them; of many, hovering tells."""
     if len(points.names) > MAX_NAMES:
         return []
+    together: dict[tuple[float, float], list[str]] = {}
+    for name, x, y in zip(points.names, points.x.tolist(), points.y.tolist(), strict=True):
+        together.setdefault((x, y), []).append(name)
     return [
         {
             "x": position(x, plot.x),
             "y": position(y, plot.y),
-            "text": escaped(name),
+            "text": escaped(", ".join(names)),
             "showarrow": False,
-            "xshift": 12,
-            "yshift": 11,
+            # To the right of the mark and above it, whatever the length of the names.
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "xshift": 5,
+            "yshift": 4,
             "bgcolor": "rgba(255, 255, 255, 0.85)",
             "borderpad": 1,
             "font": {"size": 11, "color": "#000000"},
         }
-        for name, x, y in zip(points.names, points.x.tolist(), points.y.tolist(), strict=True)
+        for (x, y), names in together.items()
     ]
 
 

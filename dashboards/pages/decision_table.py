@@ -58,11 +58,10 @@ export function render({ model }) {
       for (const act of row.acts) decision.append(button(row, act))
       cells.append(decision)
       const why = element("tr", undefined, "why")
-      const sentence = element("td")
-      sentence.append(element("strong", row.tag), element("span", `: ${row.reason}`))
-      sentence.colSpan = model.columns.length + 1
+      const sentence = element("td", row.reason)
+      sentence.colSpan = model.columns.length
       decision.rowSpan = 2
-      why.append(element("td"), sentence)
+      why.append(element("td"), element("td", row.tag, "tag"), sentence)
       body.append(cells, why)
       table.append(body)
     }
@@ -86,7 +85,8 @@ th.number, td.number {{ text-align: right; }}
 thead th {{ max-width: 130px; }}
 tbody th {{ font-weight: 500; }}
 tbody {{ border-bottom: 1px solid #EEF1F4; }}
-tr.why strong {{ font-weight: 500; color: {theme.INK}; }}
+tr.why td {{ vertical-align: top; }}
+tr.why td.tag {{ padding-left: 9px; }}
 tr.why td {{ color: {theme.MUTED}; padding-top: 0; padding-bottom: 10px; }}
 td.decision {{ position: sticky; right: 0; background: #FFFFFF; white-space: nowrap;
               text-align: right; vertical-align: middle; padding: 0 0 0 8px; }}

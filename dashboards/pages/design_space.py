@@ -69,7 +69,7 @@ class DesignSpaceView(pn.viewable.Viewer):
         self._base = select("Other factors as in", [], None, name="map-base")
         self._watch()
         self._choices = column(
-            self._x, self._y, self._target, self._base, self._others, html(_READING)
+            self._x, self._y, self._target, self._base, self._others, html(_READING), gap=16
         )
         self._choices.visible = False
         self._view = section("map", "Design-space map", _LEAD, self._messages, self._body())

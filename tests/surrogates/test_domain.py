@@ -9,6 +9,7 @@ from doe.runs import Observations
 from doe.space import FactorSpace
 from surrogates.domain import ApplicabilityDomain
 from surrogates.gaussian_process.fitting import fit_gp
+from surrogates.gaussian_process.options import FixedHyperparameters, GPOptions
 
 SPACE = FactorSpace(
     (
@@ -54,9 +55,10 @@ def test_a_hole_between_runs_extrapolates_by_its_distance_alone():
     space = FactorSpace((ContinuousFactor("pH", 0.0, 14.0), ContinuousFactor("feed", 0.0, 1.0)))
     places = np.concatenate([rng.uniform(0, 0.7, 12), rng.uniform(13.3, 14, 12)])
     table = pd.DataFrame({"pH": places, "feed": rng.random(24)})
-    table["titre"] = np.sin(12 * places) + 0.05 * rng.standard_normal(24)
+    table["titre"] = np.sin(places) + 0.05 * rng.standard_normal(24)
     observations = Observations.from_frame(table, space, (Response("titre"),))
-    model = fit_gp(observations, "titre", rng=rng)
+    fixed = FixedHyperparameters(length_scales={"pH": 1.5, "feed": 1.0})
+    model = fit_gp(observations, "titre", options=GPOptions(fixed=fixed), rng=rng)
 
     prediction = model.predict(pd.DataFrame({"pH": [0.3, 7.0, 13.7], "feed": [0.5] * 3}))
 

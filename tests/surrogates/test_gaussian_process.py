@@ -335,6 +335,12 @@ def test_few_blocks_say_that_their_variance_is_mostly_prior():
     assert any("rests on 2 of them" in text for text in warnings)
 
 
+def test_a_search_that_was_stopped_early_says_so():
+    model = fitted(culture_study(), max_iterations=1)
+
+    assert any("before it converged" in text for text in model.describe()["warnings"])
+
+
 def test_fitting_leaves_torchs_random_state_alone():
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
