@@ -15,6 +15,7 @@ from campaigns.ledger import Ledger, RecordCheck
 from campaigns.randomness import Purpose, generator, spawn_key
 from campaigns.recommending.strategy import BatchRequest, Progress, Strategy, no_progress
 from campaigns.state import CampaignState, advance, replay
+from campaigns.streams import campaign_names, stream_of
 from doe.errors import InvalidValueError, StateError, UnknownNameError
 from doe.responses import AnyResponse, Objective, Specification
 from doe.runs import Design, Measurement, Observations
@@ -22,10 +23,12 @@ from doe.space import FactorSpace
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from campaigns.exports.package import Exported
+    from campaigns.progress import ProgressReport
+    from campaigns.reproduction import Reproduction
     from doe.tables import TableImport
     from surrogates.drivers import DriverRanking
-
-    from campaigns.reproduction import Reproduction
     from surrogates.surrogate import SurrogateSet
 
 Store = str | Path | Ledger
@@ -365,6 +368,18 @@ class Campaign:
 
         return reproduce(self.events(), batch)
 
+    def progress(self) -> "tuple[ProgressReport, ...]":
+        """Return the results run by run, with the best so far: one report per response."""
+        from campaigns.progress import report_progress
+
+        return report_progress(self._state)
+
+    def export(self, folder: Path, *, replace: bool = False) -> "Exported":
+        """Write run sheet, results, record and figures: see ``export_campaign``."""
+        from campaigns.exports.package import export_campaign
+
+        return export_campaign(self, folder, replace=replace)
+
     def _append(self, draft: Draft) -> None:
         before = self._state.sequence
         stored = self.ledger.append(
@@ -372,18 +387,6 @@ class Campaign:
         )
         # An idempotent repeat returns the event that is there, which was taken over long ago.
         self._state = advance(self._state, [e for e in stored if e.sequence > before])
-
-
-def stream_of(name: str) -> str:
-    """Return the name of a campaign's stream in the ledger."""
-    return f"campaign/{name}"
-
-
-def campaign_names(ledger: Ledger) -> tuple[str, ...]:
-    """Return the names of the campaigns in a ledger."""
-    streams = (summary.stream for summary in ledger.streams())
-    prefix = stream_of("")
-    return tuple(name.removeprefix(prefix) for name in streams if name.startswith(prefix))
 
 
 def _entered(store: Store, stack: ExitStack) -> Ledger:

@@ -114,7 +114,7 @@ class Confounding:
         return np.asarray(self.table[name].to_numpy(dtype=np.float64))
 
 
-def confounding(
+def find_confounding(
     observations: Observations, covariate: str, block: str, response: str
 ) -> Confounding:
     """Return how far a covariate varies with the blocks, and what equal settings gave in them.

@@ -1,7 +1,6 @@
 """The main job on published data: a campaign from its first run to the next batch, as a story."""
 
 from collections.abc import Mapping
-from importlib.resources import as_file, files
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -10,7 +9,7 @@ from campaigns.batch import Batch
 from campaigns.campaign import Campaign
 from campaigns.commands.batches import batch_document, prediction_table, settings_table
 from campaigns.commands.record import objective_sentence
-from campaigns.confounding import Confounding, confounding, spread
+from campaigns.confounding import Confounding, find_confounding, spread
 from campaigns.definition import CampaignDefinition
 from campaigns.demo_folder import STORE, fresh_folder, remember
 from campaigns.envelope import Actor
@@ -24,6 +23,7 @@ from doe.tables import read_table
 from surrogates.validation import EACH_RUN, Comparison, Validation
 
 DEFAULT_FOLDER = Path("bayeswell-demo")
+_EXAMPLES = Path(__file__).parent / "examples"
 EXAMPLE = "by2_medium"
 SOURCE = "Leyendecker, Nausch, Wergers, Scheffler and Schmitt (2025), MIT licence"
 RATE, MASS, TIME, BATCH = "growth rate", "wet mass", "culture time", "batch"
@@ -76,9 +76,15 @@ def play(folder: Path, *, actor: Actor, quiet: bool = False) -> Facts:
 
 def example_definition() -> CampaignDefinition:
     """Return the definition of the campaign that ships with the package."""
-    with as_file(files("campaigns") / "examples" / f"{EXAMPLE}.yaml") as path:
-        definition: CampaignDefinition = from_document(CampaignDefinition, load_document(path))
+    definition: CampaignDefinition = from_document(
+        CampaignDefinition, load_document(_EXAMPLES / f"{EXAMPLE}.yaml")
+    )
     return definition
+
+
+def example_data() -> Path:
+    """Return the table of runs that goes with it, for ``doe.read_table``."""
+    return _EXAMPLES / f"{EXAMPLE}.csv"
 
 
 def _begin(folder: Path, actor: Actor, told: Narrator) -> Campaign:
@@ -102,10 +108,8 @@ def _begin(folder: Path, actor: Actor, told: Narrator) -> Campaign:
 
 def _import_runs(campaign: Campaign, told: Narrator) -> Facts:
     told.step("Import the runs that were done")
-    with as_file(files("campaigns") / "examples" / f"{EXAMPLE}.csv") as path:
-        table = read_table(
-            path, space=campaign.space, responses=campaign.state.definition.responses
-        )
+    responses = campaign.state.definition.responses
+    table = read_table(example_data(), space=campaign.space, responses=responses)
     runs = campaign.import_runs(table)
     batches = sorted({str(run.recorded[BATCH]) for run in campaign.state.runs.values()})
     renamed = [f"{h} is {name}" for h, name in table.columns.items() if not h.startswith(name)]
@@ -156,12 +160,12 @@ def _impossible_times(campaign: Campaign) -> Mapping[str, float]:
 
 def _show_confounding(campaign: Campaign, told: Narrator, folder: Path) -> Facts:
     told.step("Ask what else changed: the time of harvest")
-    mass = confounding(campaign.observations, TIME, BATCH, MASS)
-    rate = confounding(campaign.observations, TIME, BATCH, RATE)
+    mass = find_confounding(campaign.observations, TIME, BATCH, MASS)
+    rate = find_confounding(campaign.observations, TIME, BATCH, RATE)
     told.say(f"The file has no {TIME}; it follows from the rest: ({MASS} - start {MASS}) / {RATE}.")
     by_batch = mass.by_block().to_dict(orient="records")
     hours = [f"{row['low']:.0f}–{row['high']:.0f}" for row in by_batch]
-    told.table([BATCH, *(str(row[BATCH]) for row in by_batch)], [[f"{TIME}, h", *hours]])
+    told.table([BATCH, *(str(row[BATCH]) for row in by_batch)], [["hours", *hours]])
     told.caution(mass.sentence())
     same = "; ".join(
         f"{spread(row['response low'], row['response high'], decimals=2)} in {BATCH} {row[BATCH]}"
@@ -216,14 +220,15 @@ def _validate(campaign: Campaign, told: Narrator, folder: Path) -> Facts:
         rows += [[f"one {groups}", _MODELS[name], "none"] for name in comparison.refusals]
     blank = [[*row, *[None] * (5 - len(row))] for row in rows]
     error = f"error, {_unit(campaign, RATE)}"
-    told.table(["held out at a time", "model", "Q2", error, "within 95 %"], blank)
+    told.table(["held out", "model", "Q2", error, "within 95 %"], blank)
     for name, why in found[together].refusals.items():
         told.say(f"{_MODELS[name]}, one {together}: {why}", "dim")
     chosen = next(iter(found[together].validations.values()))
     told.caution(f"{_MODELS[chosen.candidate]}. {chosen.verdict}")
     if chosen.q2 < 0:
         told.caution("Plainly: what follows says where to look next, not what will come out there.")
-    write_figure(validation_plot(found[together].validations), folder / "figures", "validation")
+    plot = validation_plot(chosen, found[together].validations)
+    write_figure(plot, folder / "figures", "validation")
     return {
         groups: {
             "candidates": {n: dict(v.summary()) for n, v in comparison.validations.items()},

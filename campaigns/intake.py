@@ -73,7 +73,9 @@ def check_recorded(state: CampaignState, event: MeasurementsRecorded) -> None:
         InvalidValueError: If a value is there already, or a block or context is missing.
     """
     if not event.measurements:
-        raise InvalidValueError("There is no value to record: give at least one measurement.")
+        raise InvalidValueError(
+            "There is no new value to record: give at least one that is not recorded yet."
+        )
     runs = [*(m.run for m in event.measurements), *event.actual, *event.recorded]
     for name in dict.fromkeys(runs):
         run = state.run(name)
@@ -97,20 +99,26 @@ def from_table(
 ) -> tuple[tuple[Measurement, ...], dict[str, SettingsMap], dict[str, SettingsMap]]:
     """Return measurements, achieved and recorded settings of a filled-in run sheet.
 
-    Settings in the sheet that differ from what was asked for count as achieved.
+    Settings in the sheet that differ from what was asked for count as achieved. A sheet is filled
+    in bit by bit: runs without a result were not done yet, and results that are recorded already,
+    with the same value, are not new.
     """
+    values = tuple(m for m in observations.measurements if not _is_recorded(state, m))
+    measured = {measurement.run for measurement in values}
     actual: dict[str, SettingsMap] = {}
     known: dict[str, SettingsMap] = {}
     for run in observations.runs:
         asked = state.run(run).target
+        if run not in measured:
+            continue
         given = _present(observations.target, run)
         changed = {name: value for name, value in given.items() if not _same(value, asked[name])}
         achieved = {**changed, **_present(observations.actual, run)}
         if achieved:
             actual[run] = achieved
-        if values := _present(observations.recorded, run):
-            known[run] = values
-    return observations.measurements, actual, known
+        if facts := _present(observations.recorded, run):
+            known[run] = facts
+    return values, actual, known
 
 
 def check_measurements(
@@ -159,6 +167,11 @@ def _check_recorded(state: CampaignState, run: str, known: Mapping[str, Value]) 
             raise InvalidValueError(
                 f"Run {run}: {name} is {known[name]!r}; expected one of {', '.join(factor.levels)}."
             )
+
+
+def _is_recorded(state: CampaignState, measurement: Measurement) -> bool:
+    there = state.measurements.get(measurement.key)
+    return there is not None and there.current == measurement
 
 
 def _present(table: pd.DataFrame, run: str) -> dict[str, Value]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from campaigns.modelling import DEFAULT_MODEL
 from campaigns.recommending.strategy import Progress, no_progress
-from doe.plots import Axis, Layer, Line, Plot, Points
+from doe.arrays import FloatArray
+from doe.plots import Axis, Line, Plot, Points
 from doe.space import FactorSpace
 from surrogates.fitting import gaussian_process_candidate, quadratic_candidate
 from surrogates.validation import REPLICATES, Comparison, SurrogateFactory, Validation, compare
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
 
 # The peers that everybody knows; a surrogate that does not beat them is not worth its trouble.
+_HELD_OUT = "held-out runs, 95 % interval of the prediction"
 PEERS = ("quadratic", "linear")
 
 
@@ -62,33 +64,32 @@ def usual_groups(space: FactorSpace) -> str:
     return next((block.name for block in space.blocks if block.random), REPLICATES)
 
 
-def validation_plot(validations: Mapping[str, Validation]) -> Plot:
-    """Return predicted against measured values of held-out runs, with 95 % intervals."""
-    tables = {name: found.table for name, found in validations.items()}
-    first = next(iter(validations.values()))
-    spans = [
-        np.concatenate([t["observed"], t["mean"] - 1.96 * t["new_run_std"]])
-        for t in tables.values()
-    ]
-    tops = [
-        np.concatenate([t["observed"], t["mean"] + 1.96 * t["new_run_std"]])
-        for t in tables.values()
-    ]
-    low, high = float(np.min(np.concatenate(spans))), float(np.max(np.concatenate(tops)))
-    margin = 0.03 * (high - low) or 1.0
-    ends = np.array([low - margin, high + margin])
-    layers: list[Layer] = [Line("measured = predicted", ends, ends, "reference")]
-    for name, table in tables.items():
-        mean = table["mean"].to_numpy(dtype=np.float64)
-        half = 1.96 * table["new_run_std"].to_numpy(dtype=np.float64)
-        observed = table["observed"].to_numpy(dtype=np.float64)
-        layers.append(Points(name, observed, mean, "data", (), mean - half, mean + half))
+def validation_plot(found: Validation, peers: Mapping[str, Validation] | None = None) -> Plot:
+    """Return predicted over measured values of held-out runs, with 95 % intervals.
+
+    Args:
+        found: What is drawn.
+        peers: Whose Q2 the sentence names beside it.
+    """
+    observed = found.table["observed"].to_numpy(dtype=np.float64)
+    mean = found.table["mean"].to_numpy(dtype=np.float64)
+    half = 1.96 * found.table["new_run_std"].to_numpy(dtype=np.float64)
+    everything = np.concatenate([observed, mean - half, mean + half])
+    x, y = _with_margin(observed), _with_margin(everything)
+    ends = np.array(x)
+    others = "; ".join(
+        f"{name} {peer.q2:.2f}" for name, peer in (peers or {}).items() if name != found.candidate
+    )
     return Plot(
-        title=f"{first.response} of held-out runs, predicted and measured",
-        sentence=" ".join(f"{name}: {found.verdict}" for name, found in validations.items()),
-        x=Axis(f"measured {first.response}", first.unit, float(ends[0]), float(ends[1])),
-        y=Axis(f"predicted {first.response}", first.unit, float(ends[0]), float(ends[1])),
-        layers=tuple(layers),
+        title=f"Held-out runs, predicted and measured: {found.response}",
+        sentence=found.verdict + (f" Q2 of others on the same folds: {others}." if others else ""),
+        x=Axis(f"measured {found.response}", found.unit, *x),
+        y=Axis(f"predicted {found.response}", found.unit, *y),
+        layers=(
+            Line("measured = predicted", ends, ends, "reference"),
+            Line("mean of all runs", ends, np.full(2, observed.mean()), "limit"),
+            Points(_HELD_OUT, observed, mean, "data", (), mean - half, mean + half),
+        ),
     )
 
 
@@ -98,3 +99,8 @@ def _candidate(response: str, model: str) -> SurrogateFactory:
             return quadratic_candidate(response, terms)
         case _:
             return gaussian_process_candidate(response)
+
+
+def _with_margin(values: FloatArray) -> tuple[float, float]:
+    margin = 0.04 * float(np.ptp(values)) or 1.0
+    return float(values.min()) - margin, float(values.max()) + margin

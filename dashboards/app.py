@@ -12,7 +12,9 @@ from bokeh.util.warnings import BokehUserWarning
 from panel.io.resources import CDN_DIST, DIST_DIR
 from panel_material_ui.base import CDN_BASE, DIST_PATH
 from panel_material_ui.template.base import Page
+from tornado.websocket import WebSocketClosedError
 
+from campaigns.commands.session import chosen_campaign, open_ledger
 from campaigns.envelope import Actor
 from dashboards import theme
 from dashboards.pages.campaign import CampaignPage
@@ -57,10 +59,11 @@ def serve(options: Options, *, port: int | None = None, open_browser: bool = Tru
     chosen = free_port(port)
     # A browser sends the style sheets of a themed table back to the server, which knows them.
     warnings.filterwarnings("ignore", message="reference already known", category=BokehUserWarning)
+    logging.getLogger("asyncio").addFilter(_is_trouble)
     hosts = [f"{host}:{chosen}" for host in (ADDRESS, "localhost")]
     pn.serve(  # type: ignore[no-untyped-call]  # panel gives it no types
         {"/": lambda: build(options)},
-        title=TITLE,
+        title=_title(options),
         address=ADDRESS,
         port=chosen,
         websocket_origin=hosts,
@@ -122,10 +125,24 @@ def _campaign_page(options: Options) -> CampaignPage:
 
     session = Session.open(options.store, options.campaign, actor=options.actor)
     page = CampaignPage(session, deliver)
-    document.title = f"{session.campaign.name} · {TITLE}"
     pn.state.on_session_destroyed(lambda _: page.close())
     pn.state.onload(page.start)
     return page
+
+
+def _is_trouble(record: logging.LogRecord) -> bool:
+    """Return whether a log record is more than a page that was closed while it was written to."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, WebSocketClosedError)
+
+
+def _title(options: Options) -> str:
+    """Return what stands on the browser's tab, which panel sets once per server."""
+    try:
+        with open_ledger(options.store) as ledger:
+            return f"{chosen_campaign(ledger, options.store, options.campaign)} · {TITLE}"
+    except ExperimentError:
+        return TITLE  # the page says what is wrong
 
 
 def _local_files() -> dict[str, str]:

@@ -25,6 +25,8 @@ MIN_JUDGED_WALKS = 256
 _MAX_LEVELS = 60
 # An excess that has shrunk by this much and is never zero belongs to a region without volume.
 _VANISHED = 1e-11
+# An excess that a level takes down by less than this comes near to its smallest value, not to zero.
+_SLOW = 0.999
 _MAX_STUCK = 10
 _MAX_SHRINKS = 40
 
@@ -122,25 +124,25 @@ class Walker:
 
     def descend(self, ensemble: Ensemble, rng: np.random.Generator) -> Ensemble | None:
         """Return an ensemble without excess, or None if it could not be reached."""
-        n_walks, n_stuck = len(ensemble.branch), 0
+        n_walks, n_stuck, n_slow = len(ensemble.branch), 0, 0
         n_steps = max(8, self.n_mixing // 4)
-        first = np.inf
+        first = before = np.inf
         for _ in range(_MAX_LEVELS):
             excess = self._region.excess(ensemble.points)
             worst = float(excess.max())
-            first = min(first, worst) if not np.isfinite(first) else first
             if worst == 0:
                 return self.walk(ensemble, 0.0, self.n_mixing, rng)
-            if float(excess.min()) > 0 and worst < _VANISHED * first:
+            first = worst if not np.isfinite(first) else first
+            n_slow = n_slow + 1 if worst > _SLOW * before else 0
+            before = worst
+            is_hopeless = worst < _VANISHED * first or n_slow > _MAX_STUCK
+            if n_stuck > _MAX_STUCK or (float(excess.min()) > 0 and is_hopeless):
                 return None
             limit = float(np.sort(excess)[(n_walks - 1) // 2])
-            better = (
-                np.flatnonzero(excess <= limit) if limit < worst else np.flatnonzero(excess < worst)
-            )
+            limit = limit if limit < worst else np.nextafter(worst, 0.0)
+            better = np.flatnonzero(excess <= limit)
             if not len(better):
                 n_stuck += 1
-                if n_stuck > _MAX_STUCK:
-                    return None
                 ensemble = self.walk(ensemble, worst, n_steps, rng)
                 continue
             copies = np.concatenate([better, rng.choice(better, size=n_walks - len(better))])

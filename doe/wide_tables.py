@@ -178,16 +178,17 @@ def _measurements(
     responses: Sequence[AnyResponse],
 ) -> tuple[Measurement, ...]:
     found: list[Measurement] = []
+    measured = [response.name for response in responses if isinstance(response, Response)]
+    if measured and not any(name in table.columns for name in measured):
+        raise InvalidValueError(
+            f"The table has none of the responses {measured}; its columns are "
+            f"{list(map(str, table.columns))}: add or rename them."
+        )
     taken = {item.name for item in (*space.factors, *responses)}
     times = [None] * len(table) if "time" in taken else _cells(table, "time")
     for response in responses:
         if not isinstance(response, Response):
             continue
-        if response.name not in table.columns:
-            raise InvalidValueError(
-                f"The table has no column '{response.name}'; its columns are "
-                f"{list(map(str, table.columns))}: add the response, empty where not measured."
-            )
         counts: dict[tuple[str, float | None], int] = {}
         qualifiers = _cells(table, QUALIFIER.format(response.name))
         cells = _cells(table, response.name)

@@ -69,7 +69,12 @@ def table_of(
     from rich.table import Table
 
     table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, show_edge=False
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=True,
     )
     for place, column in enumerate(columns):
         numeric = any(isinstance(row[place], int | float) for row in rows)

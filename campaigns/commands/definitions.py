@@ -2,7 +2,6 @@
 
 import json
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -86,4 +85,5 @@ def schema() -> None:
 
 def template_text() -> str:
     """Return a commented campaign definition to start from."""
-    return (files("campaigns") / "examples" / "template.yaml").read_text(encoding="utf-8")
+    template = Path(__file__).parents[1] / "examples" / "template.yaml"
+    return template.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -181,4 +182,4 @@ def _show(
     show_table([str(column) for column in table.columns], table.to_numpy().tolist())
     if sheet is not None:
         say(f"The sheet to fill in: {sheet}")
-        hint(f"When it is filled in: `bayeswell record {sheet}`.")
+        hint(f"When it is filled in: bayeswell record {quote(str(sheet))}")

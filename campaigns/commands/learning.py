@@ -86,7 +86,7 @@ def validate(
         answer_json({"responses": found})
         return
     for name, each in compared.items():
-        shares = [f"within {coverage:.0%}" for coverage in COVERAGES]
+        shares = [f"within {100 * coverage:.0f} %" for coverage in COVERAGES]
         rows = [
             [n, v.q2, v.rmse, v.log_density, *(v.coverage[c] for c in COVERAGES)]
             for n, v in each.validations.items()

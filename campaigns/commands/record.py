@@ -139,9 +139,9 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check that the record is what was written; exit code 1 when it is not."""
-    from campaigns.campaign import stream_of
     from campaigns.commands.console import answer_json, say
     from campaigns.ledger import Head
+    from campaigns.streams import stream_of
 
     head = None if anchor is None else Head.parse(anchor)
     with open_ledger(store) as ledger:

@@ -83,7 +83,7 @@ def chosen_campaign(ledger: "Ledger", store: str, campaign: str | None) -> str:
         UnknownNameError: If there is none.
         InvalidValueError: If there are several and none was named.
     """
-    from campaigns.campaign import campaign_names
+    from campaigns.streams import campaign_names
     from doe.errors import InvalidValueError, UnknownNameError
 
     if campaign is not None:

@@ -156,13 +156,17 @@ def _write_names(axes: "Axes", layer: Points) -> None:
     """Write the names beside the points, towards the middle of the axes; not where they crowd."""
     from matplotlib.patheffects import withStroke
 
-    if sum(map(bool, layer.names)) > _MOST_NAMES:
-        return
+    names: dict[tuple[float, float], list[str]] = {}
     for name, x, y in zip(layer.names, layer.x, layer.y, strict=False):
+        if name:
+            names.setdefault((float(x), float(y)), []).append(name)
+    if len(names) > _MOST_NAMES:
+        return
+    for (x, y), here in names.items():
         across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
         offset = (-5 if across > 0.9 else 5, -5 if up > 0.9 else 5)
         text = axes.annotate(
-            name,
+            ", ".join(here),
             (x, y),
             xytext=offset,
             textcoords="offset points",
@@ -218,7 +222,7 @@ def _levels(surface: Surface) -> tuple[list[float], float]:
     asked = [level for level in surface.levels if low < level < high]
     if asked or not low < high:
         return asked, 1.5
-    ticks = MaxNLocator(nbins=4).tick_values(low, high)
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 5, 10]).tick_values(low, high)
     return [float(level) for level in ticks if low < level < high], 0.8
 
 

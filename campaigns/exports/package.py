@@ -148,9 +148,9 @@ def _check_free(folder: Path, paths: list[Path], *, replace: bool) -> None:
         raise InvalidValueError(f"'{folder}' is a file: name a folder.")
     there = [path for path in paths if path.exists()]
     if there and not replace:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        others = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise InvalidValueError(
-            f"'{there[0]}'{more} is there already: name another folder, or replace with --force."
+            f"'{there[0]}'{others} is there already: name another folder, or replace with --force."
         )
     for parent in {path.parent for path in paths}:
         parent.mkdir(parents=True, exist_ok=True)

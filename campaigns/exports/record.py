@@ -20,7 +20,7 @@ def write_record(campaign: "Campaign", path: Path) -> str:
     Raises:
         RecordError: If the record was changed: a copy of it would hide that.
     """
-    from campaigns.campaign import stream_of
+    from campaigns.streams import stream_of
 
     exported = campaign.ledger.export(stream_of(campaign.name))
     about: dict[str, JSON] = dict(origin(campaign.state))

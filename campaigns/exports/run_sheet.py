@@ -108,7 +108,7 @@ def results_table(state: CampaignState) -> "pd.DataFrame":
                 **{name: run.actual.get(name, run.target[name]) for name in state.space.names},
                 "response": value.response,
                 "value": value.value,
-                "qualifier": value.qualifier,
+                "qualifier": None if value.qualifier == "=" else value.qualifier,
                 "replicate": value.replicate,
                 "time": value.time,
                 "origin": run.origin,

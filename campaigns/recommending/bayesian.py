@@ -25,8 +25,8 @@ from surrogates.gaussian_process.torch_session import seeded_torch
 
 SEEDS = 2**31 - 1
 NEGLIGIBLE = 1e-6  # of the volume in units of the scales
-# A new setting also teaches about its neighbourhood, which its improvement does not count: to repeat
-# as soon as that gains more led to worse set points in simulated campaigns than never to repeat.
+# A new setting also teaches about its neighbourhood, which its improvement does not count: to
+# repeat as soon as that gains more led to worse set points in simulated campaigns than never to.
 REPEAT_MARGIN = 3.0
 
 
@@ -106,13 +106,13 @@ class BayesianStrategy:
         runs = proposed_runs(
             context, settings, chosen.reasons, chosen.values, block=request.block, rng=rng
         )
-        work = self._work(problem, search.tally)
+        work = self._work(problem, len(acquisition.normals), search.tally)
         return Proposal(runs, self.name, work, (*problem.notes, *chosen.notes()))
 
-    def _work(self, problem: Problem, tally: Tally) -> dict[str, JSON]:
+    def _work(self, problem: Problem, n_draws: int, tally: Tally) -> dict[str, JSON]:
         return {
             "acquisition": problem.worth.name,
-            "n_draws": self.effort.n_draws,
+            "n_draws": n_draws,
             "n_raw": self.effort.n_raw,
             "n_starts": self.effort.n_starts,
             "n_iterations": self.effort.n_iterations,

@@ -11,9 +11,10 @@ same random numbers:
 - *specification* (tag ``feasibility``): the limits are dropped, so that better runs outside them
   count as well. While a run that meets them is looked for, nothing remains without them.
 
-The share of the acquisition that falls away is kept per cause, and the largest names the tag; on a
+The share of the acquisition that falls away is kept per cause, and the largest names the tag. On a
 tie uncertainty comes before gain, and gain before the specification, which is the background of
-every run in a campaign that has limits; but while those are looked for they come first. A setting that was run before is tagged ``replicate``.
+every run in a campaign that has limits; but while a run within them is looked for, it comes first.
+A repeated setting is tagged ``replicate``; see ``repeats``.
 """
 
 import math

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-MAX_FRONTS = 64  # draws with more than two goals
+MAX_FRONTS = {2: 128, 3: 64, 4: 64}  # draws, by number of goals
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,8 @@ class Problem:
     def acquisition(self, n_runs: int, n_draws: int, *, seed: int) -> Acquisition:
         """Return the acquisition of the first run of a batch, with numbers for all of them."""
         n_settings = len(self.standing) + n_runs
-        if len(self.wanted.values) > 2:
-            # Each draw costs a partition of the space above its front, which takes milliseconds.
-            n_draws = min(n_draws, MAX_FRONTS)
+        # Each draw has a front of its own; with more than two goals its cells cost milliseconds.
+        n_draws = min(n_draws, MAX_FRONTS.get(len(self.worth.wanted.values), n_draws))
         normals = standard_normals(n_draws, n_settings, len(self.outcomes.scales), seed=seed)
         return Acquisition(self.posterior, self.outcomes, self.worth, self.standing, normals)
 

@@ -35,16 +35,16 @@ class Effort:
     """How much optimiser work is done for each run; no clock, so that it can be done again.
 
     Attributes:
-        n_draws: Monte Carlo draws of the acquisition; a power of two.
+        n_draws: Monte Carlo draws of the acquisition; a power of two. Several goals use fewer.
         n_raw: Settings drawn over the whole space and compared at first.
         n_starts: The best of them, from which gradients are followed.
         n_iterations: Iterations of each such search.
     """
 
-    n_draws: int = 256
-    n_raw: int = 512
-    n_starts: int = 4
-    n_iterations: int = 60
+    n_draws: int = 512
+    n_raw: int = 1024
+    n_starts: int = 8
+    n_iterations: int = 100
 
 
 @dataclass

@@ -25,16 +25,14 @@ from botorch.utils.multi_objective.box_decompositions.box_decomposition_list imp
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
     FastNondominatedPartitioning,
 )
-from botorch.utils.safe_math import fatmin, log_fatplus, logmeanexp, logsumexp
+from botorch.utils.safe_math import log_fatplus, logmeanexp
 from torch import Tensor
 
 from campaigns.recommending.goals import Wanted, log_all_within
 from campaigns.recommending.outcomes import Draws
 from doe.responses import Specification
 
-# Sharpness of the smooth maximum and minimum, in units of a value's scale (botorch's defaults).
-TAU = 1e-6
-TAU_CELL = 1e-3
+TAU = 1e-6  # sharpness of the smooth maximum, in units of a value's scale (BoTorch's default)
 UNBOUNDED = 1e10
 MOST_BEHIND = 50.0  # in log probability; further behind there is no more to lose
 
@@ -147,9 +145,9 @@ class HypervolumeImprovement:
 
         def gain(draws: Draws) -> Tensor:
             above = log_fatplus(self.values(draws)[:, :, None, :] - lower[:, None], tau=TAU)
-            sides = torch.stack([above, log_sides[:, None].expand_as(above)], dim=-1)
-            areas = fatmin(sides, dim=-1, tau=TAU_CELL).sum(dim=-1)
-            return _log_mean(logsumexp(areas, dim=-1))
+            # BoTorch rounds this minimum's corner; averaged over draws that changes no digit shown.
+            areas = torch.minimum(above, log_sides[:, None]).sum(dim=-1)
+            return _log_mean(torch.logsumexp(areas, dim=-1))
 
         return gain
 

@@ -175,18 +175,6 @@ def dialog(title: str, *contents: Component, name: str) -> Component:
     )
 
 
-def details(title: str, content: Component, *, name: str) -> Component:
-    """Return contents that are folded away at first."""
-    return pmui.Details(
-        content,
-        title=title,
-        collapsed=True,
-        sizing_mode="stretch_width",
-        margin=0,
-        css_classes=[name],
-    )
-
-
 def alert(
     text: str, kind: Literal["error", "warning", "info", "success"], *, name: str
 ) -> Component:

@@ -6,9 +6,11 @@ from typing import Any
 import panel as pn
 
 from dashboards.figures import data_table, description, to_plotly
-from dashboards.pages.components import Component, column, details, download, html, table
+from dashboards.pages.components import Component, button, column, download, html, table
 from doe.plots import Plot
 
+_SHOW = "Show the numbers"
+_HIDE = "Hide the numbers"
 _CONFIG = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False}
 
 
@@ -51,12 +53,9 @@ class PlotView(pn.viewable.Viewer):
         self._picture: Component = PlotPane(  # type: ignore[no-untyped-call]  # as above
             None, sizing_mode="stretch_width", css_classes=[name], config=_CONFIG, margin=0
         )
-        self._rows = column()
-        self._numbers = details(
-            "The numbers behind this figure", self._rows, name=f"{name}-numbers"
-        )
-        self._numbers.param.watch(lambda _: self._fill_rows(), "collapsed")
-        self._view = column(self._sentence, self._picture, self._numbers, gap=6)
+        self._rows = column(name=f"{name}-numbers")
+        self._toggle = button(_SHOW, self._toggle_rows, name=f"{name}-toggle", variant="text")
+        self._view = column(self._sentence, self._picture, self._toggle, self._rows, gap=6)
         # A figure without marks would leave its axes' ranges to the next one.
         self._view.visible = False
 
@@ -76,9 +75,13 @@ class PlotView(pn.viewable.Viewer):
         self._view.visible = True
         self._fill_rows()
 
+    def _toggle_rows(self) -> None:
+        self._toggle.label = _HIDE if self._toggle.label == _SHOW else _SHOW
+        self._fill_rows()
+
     def _fill_rows(self) -> None:
-        if self._plot is None or self._numbers.collapsed:
-            self._rows.objects = []  # a closed table is not worth sending
+        if self._plot is None or self._toggle.label == _SHOW:
+            self._rows.objects = []  # a hidden table is not worth sending
             return
         frame = data_table(self._plot)
         options = {"show_index": False, "pagination": "remote", "page_size": 10}

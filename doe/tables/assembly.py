@@ -38,11 +38,13 @@ def check_runs(
 ) -> None:
     """Keep a problem for each run whose rows differ, or that lacks a setting, block or context.
 
-    A further row of a run may leave out what an earlier one says.
+    A further row of a run may leave out what an earlier one says. A run without a result was not
+    done yet, so that its blocks and contexts may be open, as on a run sheet that is half filled in.
     """
     headers = {(c.meaning.name, c.meaning.use): c.header for c in columns if c.meaning.use in USES}
     optional = {covariate.name for covariate in space.covariates}
     for run, own in rows_by_run(rows).items():
+        is_open = not any(row.results for row in own)
         for (name, use), header in headers.items():
             stated = [(row, store[name]) for row in own if name in (store := row.store(use))]
             differing = [(row, value) for row, value in stated if value != stated[0][1]]
@@ -55,6 +57,8 @@ def check_runs(
                     column=header,
                 )
             elif stated or use == "actual" or name in optional:
+                continue
+            elif use == "recorded" and is_open:
                 continue
             elif not any(header in row.faulty for row in own):
                 findings.problem(

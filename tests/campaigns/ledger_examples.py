@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from campaigns.canonical import MAX_INTEGER
 from campaigns.envelope import Actor, Draft, Event, seal
 from campaigns.ledger import Ledger
-from campaigns.ledger_rows import stored_values
-from campaigns.ledger_schema import EVENTS, HEADS
+from campaigns.ledger.rows import stored_values
+from campaigns.ledger.schema import EVENTS, HEADS
 
 STREAM = "campaign/growth medium"
 ANA = Actor("ana", "Ana Müller")

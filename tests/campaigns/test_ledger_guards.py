@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from campaigns.ledger import Head, Ledger, RecordCheck
-from campaigns.ledger_rows import stored_values
-from campaigns.ledger_schema import EVENTS, STORE
+from campaigns.ledger.rows import stored_values
+from campaigns.ledger.schema import EVENTS, STORE
 from doe.errors import RecordError
 from tests.campaigns.ledger_examples import STREAM, engine_of, resealed, unguarded, write_record
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from campaigns.envelope import Draft, Event
 from campaigns.ledger import Ledger, StoreBusyError, StoreError
-from campaigns.ledger_postgresql import PostgreSQLDatabase
+from campaigns.ledger.postgresql import PostgreSQLDatabase
 from doe.errors import ConflictError, ExperimentError, RecordError
 from tests.campaigns.ledger_examples import ANA, STREAM, Clock, drafts, engine_of, write_record
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from campaigns.envelope import Draft, Event, sealed_digest
 from campaigns.ledger import Head, Ledger, RecordCheck
-from campaigns.ledger_rows import COLUMNS, Column, stored_values
-from campaigns.ledger_schema import EVENTS, HEADS
+from campaigns.ledger.rows import COLUMNS, Column, stored_values
+from campaigns.ledger.schema import EVENTS, HEADS
 from doe.errors import RecordError
 from tests.campaigns.ledger_examples import (
     ANA,

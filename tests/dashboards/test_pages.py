@@ -15,7 +15,7 @@ from dashboards.pages.campaign import CampaignPage
 from dashboards.pages.overview import overview_html
 from dashboards.pages.trouble import TroublePage
 from dashboards.session import Session
-from tests.dashboards.small_campaign import ANA, NAME, create
+from tests.dashboards.small_campaign import ANA, create
 
 PATIENCE = 60.0
 
@@ -28,7 +28,7 @@ class OpenPage:
         self.session = session
         self.page = CampaignPage(session, self._delivered.put)
 
-    def work_until(self, key: str, *, started: int = 0) -> None:
+    def work_until(self, key: str) -> None:
         """Take what is delivered until the last job of this key has ended."""
         while (job := self.page.jobs.current(key)) is None or job.is_active:
             self._delivered.get(timeout=PATIENCE)()
@@ -179,12 +179,3 @@ def test_a_message_of_trouble_is_text():
     shown = TroublePage("Title", "<img src=x onerror=alert(1)>").__panel__().object
 
     assert "<img" not in shown
-
-
-def test_a_page_is_titled_by_its_campaign(store: Path):
-    document = Document()
-
-    with set_curdoc(document):
-        app.build(app.Options(str(store), None, ANA))
-
-    assert document.title.startswith(NAME)

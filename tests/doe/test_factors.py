@@ -120,7 +120,7 @@ def test_a_step_may_be_the_whole_range_despite_rounding_errors():
         (lambda: Covariate("t", low=3, high=2), ["low 3", "high 2"]),
         (lambda: Context("site", ("A",)), ["Context 'site'", "two different levels"]),
         (lambda: BlockFactor("day", nested_in="day"), ["'day'", "nested in itself"]),
-        (lambda: ControlCapability(), ["sd or half_width"]),
+        (ControlCapability, ["sd or half_width"]),
         (lambda: ControlCapability(sd=1, half_width=1), ["not both"]),
         (lambda: ControlCapability(sd=0), ["sd must be positive", "0"]),
         (lambda: ControlCapability(sd=1, distribution="uniform"), ["uniform", "half_width"]),

@@ -14,7 +14,7 @@ from typing import Any
 
 from campaigns.canonical import MAX_INTEGER
 from campaigns.envelope import GENESIS, Event, canonical_json
-from campaigns.ledger_rows import COLUMNS, RowReading, read_row, stored_values
+from campaigns.ledger.rows import COLUMNS, RowReading, read_row, stored_values
 from doe.errors import InvalidValueError
 
 StoredRow = Mapping[str, tuple[str, bytes | None]]

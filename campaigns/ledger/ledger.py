@@ -30,7 +30,7 @@ from campaigns.envelope import (
     check_stream,
     utc_now,
 )
-from campaigns.ledger_append import (
+from campaigns.ledger.append import (
     RepeatedKeyError,
     as_head,
     check_expected,
@@ -43,7 +43,7 @@ from campaigns.ledger_append import (
     stored_head,
     verified,
 )
-from campaigns.ledger_check import (
+from campaigns.ledger.check import (
     Fault,
     Head,
     RecordCheck,
@@ -52,9 +52,9 @@ from campaigns.ledger_check import (
     examine,
     examine_events,
 )
-from campaigns.ledger_rows import stored_values
-from campaigns.ledger_schema import EVENTS, HEADS, StoreBusyError, StoreError
-from campaigns.ledger_store import open_store
+from campaigns.ledger.rows import stored_values
+from campaigns.ledger.schema import EVENTS, HEADS, StoreBusyError, StoreError
+from campaigns.ledger.store import open_store
 from doe.errors import ConflictError, DocumentError, RecordError, UnknownNameError
 
 __all__ = [

@@ -1,14 +1,14 @@
 """The tables of the ledger, what their triggers say, and what can be wrong with a store.
 
 Three tables: the events, the head of each stream (its last sequence and hash), and the format of
-the store. `ledger_sqlite` and `ledger_postgresql` create them, each with triggers that refuse
+the store. `sqlite` and `postgresql` create them, each with triggers that refuse
 UPDATE, DELETE and whatever else its database offers to change an event; that take an event only if
 it follows the head of its stream; that move the head with it, and let nothing else move a head.
 """
 
 import sqlalchemy as sa
 
-from campaigns.ledger_rows import COLUMNS
+from campaigns.ledger.rows import COLUMNS
 from doe.errors import ExperimentError
 
 STORE_FORMAT = 1

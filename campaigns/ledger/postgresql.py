@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.envelope import GENESIS
-from campaigns.ledger_rows import COLUMNS
-from campaigns.ledger_schema import (
+from campaigns.ledger.rows import COLUMNS
+from campaigns.ledger.schema import (
     APPEND_ONLY,
     FOLLOWS,
     HEAD_MOVES,

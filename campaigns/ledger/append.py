@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from campaigns.canonical import MAX_INTEGER
 from campaigns.envelope import GENESIS, Actor, Draft, Event, canonical_json, seal
-from campaigns.ledger_check import Head
-from campaigns.ledger_rows import read_row
-from campaigns.ledger_schema import EVENTS, HEADS
+from campaigns.ledger.check import Head
+from campaigns.ledger.rows import read_row
+from campaigns.ledger.schema import EVENTS, HEADS
 from doe.errors import ConflictError, InvalidValueError, RecordError
 
 

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from campaigns import ledger_postgresql, ledger_sqlite
-from campaigns.ledger_postgresql import PostgreSQLDatabase
-from campaigns.ledger_schema import STORE, STORE_FORMAT, TABLES, StoreBusyError, StoreError
-from campaigns.ledger_sqlite import SQLiteDatabase
+from campaigns.ledger import postgresql, sqlite
+from campaigns.ledger.postgresql import PostgreSQLDatabase
+from campaigns.ledger.schema import STORE, STORE_FORMAT, TABLES, StoreBusyError, StoreError
+from campaigns.ledger.sqlite import SQLiteDatabase
 from doe.errors import ExperimentError, RecordError
 
 
@@ -155,7 +155,7 @@ def open_store(place: str | Path | sa.Engine, *, patience: float) -> Store:
         case str() if place == ":memory:" or "://" in place:
             store = Store(_database_at(place, patience), owned=True)
         case str() | Path() if str(place).strip() and "\0" not in str(place):
-            store = Store(ledger_sqlite.open_file(Path(place), patience), owned=True)
+            store = Store(sqlite.open_file(Path(place), patience), owned=True)
         case _:
             raise StoreError(
                 f"{place!r} is no place for a store: give the path of a file, a URL such as "
@@ -183,9 +183,9 @@ def _database_at(address: str, patience: float) -> Database:
         ) from None
     match url.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return ledger_sqlite.open_url(url, patience)
+            return sqlite.open_url(url, patience)
         case "postgresql" | "postgresql+psycopg":
-            return ledger_postgresql.open_url(url, patience)
+            return postgresql.open_url(url, patience)
         case other:
             raise StoreError(
                 f"A record cannot be kept in {other}: use a file, sqlite:///<path> or "
