@@ -317,9 +317,17 @@ class Campaign:
         """Let a run, with every value of it, count again."""
         self._append(decisions.include(self._state, run, reason))
 
-    def choose_model(self, response: str, model: str, *, reason: str) -> None:
-        """Choose the kind of surrogate for a response."""
-        self._append(decisions.choose_model(self._state, response, model, reason))
+    def choose_model(
+        self,
+        response: str,
+        model: str,
+        *,
+        censored: happened.Censored = "refuse",
+        reason: str,
+    ) -> None:
+        """Choose the kind of surrogate for a response, and what becomes of values at a limit."""
+        choice = happened.ModelChosen(response, model, censored)
+        self._append(decisions.choose_model(self._state, choice, reason))
 
     def change_objective(self, objective: Objective, *, reason: str) -> None:
         """Change what is wanted."""

@@ -121,7 +121,7 @@ def include(state: CampaignState, run: str, reason: str) -> Draft:
     return draft(happened.ExclusionLifted(run), reason=why)
 
 
-def choose_model(state: CampaignState, response: str, model: str, reason: str) -> Draft:
+def choose_model(state: CampaignState, choice: happened.ModelChosen, reason: str) -> Draft:
     """Return the event that chooses the kind of surrogate for a response.
 
     Raises:
@@ -129,11 +129,13 @@ def choose_model(state: CampaignState, response: str, model: str, reason: str) -
         InvalidValueError: If there is no such kind, or no reason is given.
     """
     measured = [r.name for r in state.definition.responses if isinstance(r, Response)]
-    if response not in measured:
-        raise UnknownNameError(f"No measured response is '{response}'; those are {measured}.")
-    check_model(model)
-    why = require_reason(reason, f"to model {response} by {model}")
-    return draft(happened.ModelChosen(response, model), reason=why)
+    if choice.response not in measured:
+        raise UnknownNameError(
+            f"No measured response is '{choice.response}'; those are {measured}."
+        )
+    check_model(choice)
+    why = require_reason(reason, f"to model {choice.response} by {choice.model}")
+    return draft(choice, reason=why)
 
 
 def change_objective(state: CampaignState, objective: Objective, reason: str) -> Draft:

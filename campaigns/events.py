@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Literal, assert_never
 
 from doe.documents import from_document, to_document
 
@@ -16,6 +16,7 @@ from doe.responses import Objective, Specification
 from doe.runs import Design, Measurement
 
 SettingsMap = Mapping[str, Value]
+Censored = Literal["refuse", "leave_out", "at_limit"]
 
 
 @dataclass(frozen=True)
@@ -202,10 +203,13 @@ class ModelChosen:
     Attributes:
         response: The response.
         model: One of ``MODELS`` in ``campaigns.modelling``.
+        censored: What becomes of values known only as a limit: ``refuse`` to model, ``leave_out``,
+            or take them ``at_limit``.
     """
 
     response: str
     model: str
+    censored: Censored = "refuse"
 
 
 @dataclass(frozen=True)
@@ -347,8 +351,9 @@ def sentence(event: CampaignEvent) -> str:
             return f"excluded {run}"
         case ExclusionLifted(run):
             return f"counts {run} again"
-        case ModelChosen(response, model):
-            return f"chose {model} for {response}"
+        case ModelChosen(response, model, censored):
+            limits = "" if censored == "refuse" else f", values at a limit: {censored}"
+            return f"chose {model} for {response}{limits}"
         case ObjectiveChanged():
             return "changed the objective"
         case SpecificationsChanged(specifications):

@@ -3,47 +3,55 @@
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from campaigns.canonical import canonical_json
+from campaigns.events import Censored, ModelChosen
 from doe.errors import InvalidValueError, TooFewDataError
 from doe.responses import Response
 from doe.runs import Observations
 
 if TYPE_CHECKING:
-    from surrogates.surrogate import Surrogate, SurrogateSet
+    from surrogates.surrogate import SurrogateSet
+    from surrogates.validation import SurrogateFactory
 
 MODELS = ("gaussian_process", "linear", "interaction", "quadratic")
 DEFAULT_MODEL = "gaussian_process"
 _LIBRARIES = ("bayeswell", "numpy", "scipy", "pandas", "torch", "gpytorch", "botorch")
 
 
-def check_model(model: str) -> None:
+def check_model(choice: ModelChosen) -> None:
     """Refuse a kind of surrogate that does not exist.
 
     Raises:
         InvalidValueError: With the kinds that do.
     """
-    if model not in MODELS:
+    if choice.model not in MODELS:
         raise InvalidValueError(
-            f"Model '{model}' does not exist here; choose one of {', '.join(MODELS)}."
+            f"Model '{choice.model}' does not exist here; choose one of {', '.join(MODELS)}."
+        )
+    if choice.censored not in get_args(Censored):
+        raise InvalidValueError(
+            f"Values at a limit cannot be treated as '{choice.censored}'; choose one of "
+            f"{', '.join(get_args(Censored))}."
         )
 
 
 def fit_models(
-    observations: Observations, models: Mapping[str, str], *, rng: np.random.Generator
+    observations: Observations, models: Mapping[str, ModelChosen], *, rng: np.random.Generator
 ) -> "SurrogateSet":
     """Return one surrogate per measured response that has values, of the kind chosen for it.
 
     Args:
         observations: The runs and values that count.
-        models: Kind of surrogate by response; ``DEFAULT_MODEL`` where absent.
+        models: What was chosen, by response; ``DEFAULT_MODEL`` where nothing was.
         rng: Source of random draws; each response has a stream of its own.
 
     Raises:
         TooFewDataError: If no response has values, or one has too few for its model.
+        InvalidValueError: If values are known only as a limit and nobody chose what to do then.
     """
     from surrogates.fitting import computable_responses
     from surrogates.surrogate import SurrogateSet
@@ -57,27 +65,35 @@ def fit_models(
         )
     streams = dict(zip(measured, rng.spawn(len(measured)), strict=True))
     surrogates = {
-        name: _fit(observations, name, models.get(name, DEFAULT_MODEL), streams[name])
+        name: candidate(models.get(name) or ModelChosen(name, DEFAULT_MODEL))(
+            observations, streams[name]
+        )
         for name in measured
         if name in known
     }
     return SurrogateSet(surrogates, tuple(computable_responses(observations, list(surrogates))))
 
 
-def _fit(
-    observations: Observations, response: str, model: str, rng: np.random.Generator
-) -> "Surrogate":
-    match model:
-        case "gaussian_process":
-            from surrogates.gaussian_process.fitting import fit_gp
+def candidate(choice: ModelChosen) -> "SurrogateFactory":
+    """Return what fits the chosen kind of surrogate to given observations.
 
-            return fit_gp(observations, response, rng=rng)
+    Raises:
+        InvalidValueError: If there is no such kind.
+    """
+    match choice.model:
+        case "gaussian_process":
+            from surrogates.fitting import gaussian_process_candidate
+            from surrogates.gaussian_process.options import GPOptions
+
+            return gaussian_process_candidate(choice.response, GPOptions(censored=choice.censored))
         case "linear" | "interaction" | "quadratic" as terms:
             from surrogates.linear.least_squares import fit_quadratic
 
-            return fit_quadratic(observations, response, terms=terms)
+            return lambda observations, _: fit_quadratic(
+                observations, choice.response, terms=terms, censored=choice.censored
+            )
         case other:
-            raise InvalidValueError(f"Model '{other}' of '{response}' does not exist here.")
+            raise InvalidValueError(f"Model '{other}' of '{choice.response}' does not exist here.")
 
 
 def training_data_hash(observations: Observations) -> str:

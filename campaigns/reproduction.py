@@ -82,10 +82,10 @@ def recommendation(
 
         strategy = BayesianStrategy()
     observations = state.observations()
-    progress(0.0, "Fitting the surrogates")
+    progress(0.0, "Learning from the results" if strategy.learns else "Choosing settings")
     context = StrategyContext(
         observations,
-        surrogates() if surrogates is not None else None,
+        surrogates() if surrogates is not None and strategy.learns else None,
         state.specifications,
         objective,
         state.pending(),

@@ -87,7 +87,7 @@ class CampaignState:
         runs: By identifier, in the order in which they came.
         measurements: By run, response, time and replicate.
         batches: In order.
-        models: Kind of surrogate chosen by a person, by response.
+        models: What a person chose to model a response by.
         notes: What imports pointed out.
         sequence: Place of the last event.
         data_sequence: Place of the last event that changed what surrogates learn from.
@@ -101,7 +101,7 @@ class CampaignState:
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     measurements: Mapping[MeasurementKey, MeasurementRecord] = field(default_factory=dict)
     batches: tuple[BatchRecord, ...] = ()
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, happened.ModelChosen] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sequence: int = 0
     data_sequence: int = 0
@@ -277,8 +277,8 @@ def _learn(
             }
             counted = _with_values(state, values)
             return _with_runs(counted, {run: replace(state.run(run), excluded=None)})
-        case happened.ModelChosen(response, model):
-            return replace(state, models={**state.models, response: model})
+        case happened.ModelChosen(response):
+            return replace(state, models={**state.models, response: event})
         case _:
             assert_never(event)
 

@@ -1,17 +1,18 @@
 """How well the models of a campaign predict runs that they have not seen, beside a peer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from campaigns.modelling import DEFAULT_MODEL
+from campaigns.events import ModelChosen
+from campaigns.modelling import DEFAULT_MODEL, candidate
 from campaigns.recommending.strategy import Progress, no_progress
 from doe.arrays import FloatArray
 from doe.plots import Axis, Line, Plot, Points
 from doe.space import FactorSpace
-from surrogates.fitting import gaussian_process_candidate, quadratic_candidate
-from surrogates.validation import REPLICATES, Comparison, SurrogateFactory, Validation, compare
+from surrogates.validation import REPLICATES, Comparison, Validation, compare
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -44,8 +45,9 @@ def validate_model(
         UnknownNameError: If there is no such response.
         TooFewDataError: If there are too few runs or groups.
     """
-    chosen = campaign.state.models.get(response, DEFAULT_MODEL)
-    candidates = {name: _candidate(response, name) for name in (chosen, *PEERS)}
+    chosen = campaign.state.models.get(response) or ModelChosen(response, DEFAULT_MODEL)
+    choices = {name: replace(chosen, model=name) for name in (chosen.model, *PEERS)}
+    candidates = {name: candidate(choice) for name, choice in choices.items()}
     return compare(
         campaign.observations,
         response,
@@ -91,14 +93,6 @@ def validation_plot(found: Validation, peers: Mapping[str, Validation] | None = 
             Points(_HELD_OUT, observed, mean, "data", (), mean - half, mean + half),
         ),
     )
-
-
-def _candidate(response: str, model: str) -> SurrogateFactory:
-    match model:
-        case "linear" | "interaction" | "quadratic" as terms:
-            return quadratic_candidate(response, terms)
-        case _:
-            return gaussian_process_candidate(response)
 
 
 def _with_margin(values: FloatArray) -> tuple[float, float]:

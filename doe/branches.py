@@ -20,6 +20,7 @@ from doe.regions import Region
 MAX_BRANCHES = 200
 MAX_LISTED = 20_000
 _N_DRAWS = 2_000
+_N_BLIND_DRAWS = 50_000
 _N_SEARCHES = 12
 FREE = -1
 
@@ -38,13 +39,13 @@ class Branches:
     levels: IntArray
 
 
-def find_branches(region: Region, *, rng: np.random.Generator) -> Branches | None:
-    """Return branches drawn at random, at most ``MAX_BRANCHES``, or None if none was found."""
+def find_branches(region: Region, n_branches: int, *, rng: np.random.Generator) -> Branches | None:
+    """Return at most so many branches drawn at random, or None if none was found."""
     held = np.flatnonzero((region.level_weights != 0).any(axis=0))
     if not region.counted and not len(held):
         candidates: Sequence[tuple[BoolArray, IntArray]] = [_free_branch(region)]
     else:
-        candidates = _draw_candidates(region, held, rng)
+        candidates = _draw_candidates(region, held, min(n_branches, MAX_BRANCHES), rng)
     found = _with_polytopes(region, candidates)
     if found is None and (region.counted or len(held)):
         found = _with_polytopes(region, _searched_candidates(region, held, rng))
@@ -89,26 +90,30 @@ def level_totals(region: Region, levels: IntArray) -> FloatArray:
 
 
 def _draw_candidates(
-    region: Region, held: IntArray, rng: np.random.Generator
+    region: Region, held: IntArray, n_branches: int, rng: np.random.Generator
 ) -> list[tuple[BoolArray, IntArray]]:
-    zero, levels = _draw_zeros(region, rng)
+    n_levels = math.prod(len(region.chosen[place].levels) for place in held)
+    # Levels that are not listed must add up by luck, so more of them are drawn.
+    zero, levels = _draw_zeros(region, _N_DRAWS if n_levels <= MAX_LISTED else _N_BLIND_DRAWS, rng)
     levels = _draw_levels(region, held, levels, rng)
     kept = _may_hold(region, zero, levels)
     both = np.unique(np.hstack([zero[kept], levels[kept]]), axis=0)
-    both = both[rng.permutation(len(both))][:MAX_BRANCHES]
+    both = both[rng.permutation(len(both))][:n_branches]
     n = len(region.moving)
     return [(row[:n].astype(np.bool_), row[n:]) for row in both]
 
 
-def _draw_zeros(region: Region, rng: np.random.Generator) -> tuple[BoolArray, IntArray]:
+def _draw_zeros(
+    region: Region, n_draws: int, rng: np.random.Generator
+) -> tuple[BoolArray, IntArray]:
     """Return which factors are zero so that every cardinality constraint holds."""
-    zero = np.zeros((_N_DRAWS, len(region.moving)), dtype=np.bool_)
-    levels = np.full((_N_DRAWS, len(region.chosen)), FREE, dtype=np.int64)
+    zero = np.zeros((n_draws, len(region.moving)), dtype=np.bool_)
+    levels = np.full((n_draws, len(region.chosen)), FREE, dtype=np.int64)
     moving = {factor.name: i for i, factor in enumerate(region.moving)}
     chosen = {factor.name: i for i, factor in enumerate(region.chosen)}
     for constraint in region.counted:
         n_zero = len(constraint.factors) - constraint.at_most
-        keys = rng.random((_N_DRAWS, len(constraint.factors)))
+        keys = rng.random((n_draws, len(constraint.factors)))
         for place, name in enumerate(constraint.factors):
             if name in chosen and 0.0 not in region.chosen[chosen[name]].levels:
                 keys[:, place] = 1.0

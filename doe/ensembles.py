@@ -54,13 +54,13 @@ def draw_points(region: Region, n_points: int, *, rng: np.random.Generator) -> P
         region.upper
     ) == 2 * len(region.moving):
         return _draw_box(region, n_points, rng)
-    branches = find_branches(region, rng=rng)
-    if branches is None:
-        return None
-    walker = Walker(region, branches)
     n_walks = min(n_points, MAX_WALKS)
     if region.is_judged:
         n_walks = max(n_walks, MIN_JUDGED_WALKS)
+    branches = find_branches(region, n_walks, rng=rng)
+    if branches is None:
+        return None
+    walker = Walker(region, branches)
     ensemble = walker.walk(walker.start(n_walks, rng), np.inf, walker.n_mixing, rng)
     if region.is_judged:
         descended = walker.descend(ensemble, rng)
@@ -104,7 +104,8 @@ class Walker:
 
     def start(self, n_walks: int, rng: np.random.Generator) -> Ensemble:
         """Return walks in the centre of their branches, with random levels."""
-        branch = rng.integers(len(self._centres), size=n_walks)
+        # Each branch in turn: where there are as many as walks, none is drawn twice.
+        branch = rng.permutation(np.arange(n_walks) % len(self._centres))
         held = self._levels[branch]
         drawn = rng.integers(self._counts, size=(n_walks, len(self._counts)))
         chosen = np.where(held == FREE, drawn, held)

@@ -48,8 +48,8 @@ def project(space: FactorSpace, settings: "pd.DataFrame") -> "pd.DataFrame":
         nearest = nearest_setting(space, target)
         if nearest is None:
             raise InfeasibleSpaceError(
-                f"Row {settings.index[row]!r} ({_text(target)}) has no allowed neighbour that "
-                "could be found: relax a constraint or a step, or start from other settings."
+                f"Row {settings.index.tolist()[row]!r} ({_text(target)}) has no allowed neighbour "
+                "that could be found: relax a constraint or a step, or start from other settings."
             )
         for name, value in nearest.items():
             projected.iloc[row, list(projected.columns).index(name)] = value
@@ -153,8 +153,8 @@ def _check_values(space: FactorSpace, settings: "pd.DataFrame") -> None:
             expected = "expected a finite number"
         for row in np.flatnonzero(wrong).tolist():
             raise InvalidValueError(
-                f"Row {settings.index[row]!r}: factor '{factor.name}' is {column.iloc[row]!r}, "
-                f"{expected}: only complete settings can be moved to allowed ones."
+                f"Row {settings.index.tolist()[row]!r}: factor '{factor.name}' is "
+                f"{column.tolist()[row]!r}, {expected}: only complete settings can be moved."
             )
 
 

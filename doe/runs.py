@@ -58,10 +58,22 @@ class Design:
         n_runs = len(runs)
         if n_runs == 0:
             raise DesignError("A design needs at least one run.")
-        if not self.run_order:
-            object.__setattr__(self, "run_order", tuple(range(1, n_runs + 1)))
+        for name in self.space.names:
+            empty = np.flatnonzero(runs[name].isna())
+            if len(empty):
+                raise DesignError(f"Run {empty[0] + 1} of the design has no setting of '{name}'.")
+        blocks = {name: tuple(map(str, levels)) for name, levels in self.blocks.items()}
+        object.__setattr__(self, "blocks", blocks)
+        for attribute in ("point_types", "generators"):
+            object.__setattr__(self, attribute, tuple(getattr(self, attribute)))
+        object.__setattr__(self, "run_order", tuple(self.run_order) or tuple(range(1, n_runs + 1)))
+        self._check_lengths(n_runs)
+
+    def _check_lengths(self, n_runs: int) -> None:
         if sorted(self.run_order) != list(range(1, n_runs + 1)):
-            raise DesignError(f"run_order must hold each of 1 to {n_runs} once.")
+            raise DesignError(
+                f"run_order must hold each of 1 to {n_runs} once, got {list(self.run_order)[:20]}."
+            )
         if self.point_types and len(self.point_types) != n_runs:
             raise DesignError(f"{len(self.point_types)} point types for {n_runs} runs.")
         for name, levels in self.blocks.items():
@@ -117,14 +129,27 @@ class Design:
         return replace(self, run_order=tuple(order), seed=self.seed if seed is None else seed)
 
     def run_sheet(self) -> "pd.DataFrame":
-        """Return the runs in the order of doing, with standard order, blocks and point type."""
-        sheet = self.runs.copy()
-        for name, levels in reversed(list(self.blocks.items())):
-            sheet.insert(0, name, levels)
+        """Return the runs in the order of doing, with standard order, blocks and point type.
+
+        Raises:
+            DesignError: If a factor has the name of one of these columns.
+        """
+        columns: dict[str, Sequence[object]] = {
+            "run order": self.run_order,
+            "standard order": range(1, self.n_runs + 1),
+        }
         if self.point_types:
-            sheet.insert(0, "point type", self.point_types)
-        sheet.insert(0, "standard order", range(1, self.n_runs + 1))
-        sheet.insert(0, "run order", self.run_order)
+            columns["point type"] = self.point_types
+        names = [*columns, *self.blocks, *self.space.names]
+        for name in names:
+            if names.count(name) > 1:
+                raise DesignError(
+                    f"The run sheet would have two columns '{name}': rename the factor."
+                )
+        columns.update(self.blocks)
+        sheet = self.runs.copy()
+        for name, levels in reversed(columns.items()):
+            sheet.insert(0, name, list(levels))
         return sheet.sort_values("run order").reset_index(drop=True)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from campaigns.commands.session import (
     DEFAULT_STORE,
+    TABLES,
     ActorOption,
     CampaignOption,
     ForceOption,
@@ -102,7 +103,8 @@ def design(
         if preview:
             _show(planned, None, None, as_json=as_json)
             return
-        _seed(study, planned, free_path(out, force=force), as_json=as_json)
+        sheet = free_path(out, force=force, endings=TABLES)
+        _seed(study, planned, sheet, as_json=as_json)
 
 
 def _seed(study: "Campaign", planned: "Design", sheet: Path, *, as_json: bool) -> None:

@@ -1,12 +1,13 @@
 """What the results say: validation, drivers, the map of the design space, the choice of model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from campaigns.commands.session import (
     DEFAULT_STORE,
+    FIGURES,
     ActorOption,
     CampaignOption,
     ForceOption,
@@ -20,6 +21,7 @@ from campaigns.commands.session import (
 )
 
 if TYPE_CHECKING:
+    from campaigns.events import Censored
     from campaigns.maps import ReliabilityMap
 
 ResponseOption = Annotated[
@@ -35,6 +37,10 @@ def choose_model(
     ],
     *,
     reason: ReasonOption,
+    censored: Annotated[
+        str,
+        typer.Option(help="Values known only as a limit: refuse, leave_out or at_limit."),
+    ] = "refuse",
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,
     actor: ActorOption = None,
@@ -44,9 +50,11 @@ def choose_model(
     from campaigns.commands.console import answer_json, say
 
     with opened(store, campaign, actor) as study:
-        study.choose_model(response, model, reason=reason)
+        # What is not among the choices is refused by the campaign, in its own words.
+        treatment = cast("Censored", censored)
+        study.choose_model(response, model, censored=treatment, reason=reason)
     if as_json:
-        answer_json({"response": response, "model": model})
+        answer_json({"response": response, "model": model, "censored": censored})
     else:
         say(f"{response} is modelled by {model} from now on.")
 
@@ -117,7 +125,7 @@ def drivers(
 
     if out is not None and response is None:
         raise InvalidValueError("A figure shows one response: name it with --response.")
-    figure = None if out is None else free_path(out, force=force)
+    figure = None if out is None else free_path(out, force=force, endings=FIGURES)
     with opened(store, campaign, actor) as study, stderr().status("Ranking the drivers"):
         ranking = study.drivers()
     shown = {response: ranking.of(response)} if response else ranking.drivers
@@ -167,7 +175,7 @@ def design_space(
     from campaigns.exports.package import write_image
     from campaigns.maps import map_reliability
 
-    figure = None if out is None else free_path(out, force=force)
+    figure = None if out is None else free_path(out, force=force, endings=FIGURES)
     with opened(store, campaign, actor) as study, stderr().status("Mapping the design space"):
         held = settings_of(study.space.searched, pairs(at or [], "--at"))
         found = map_reliability(study, x, y, at=held, target=target)

@@ -69,7 +69,7 @@ def status_document(state: "CampaignState") -> dict[str, Any]:
         "excluded": [run.name for run in state.runs.values() if run.excluded is not None],
         "objective": objective_sentence(state),
         "specifications": [s.sentence(units.get(s.response, "")) for s in state.specifications],
-        "models": dict(state.models),
+        "models": {name: choice.model for name, choice in state.models.items()},
         "notes": list(state.notes),
         "head": {"sequence": state.sequence, "hash": state.head},
     }

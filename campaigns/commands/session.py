@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from doe.factors import Factor, Value
 
 DEFAULT_STORE = "bayeswell.sqlite"
+TABLES, FIGURES = (".xlsx", ".csv"), (".png", ".svg")
 
 StoreOption = Annotated[
     str,
@@ -191,14 +192,24 @@ def number(text: str, what: str) -> float:
         ) from None
 
 
-def free_path(path: Path, *, force: bool) -> Path:
+def free_path(path: Path, *, force: bool, endings: Sequence[str]) -> Path:
     """Return a path that may be written.
 
+    Args:
+        path: Where somebody wants to write.
+        force: Whether a file that is there may be replaced.
+        endings: How the name may end, such as ``.png``.
+
     Raises:
-        InvalidValueError: If something is there that is not to be replaced, or its folder is not.
+        InvalidValueError: If something is there that is not to be replaced, the name ends
+            otherwise, or its folder is not there.
     """
     from doe.errors import InvalidValueError
 
+    if path.suffix.lower() not in endings:
+        raise InvalidValueError(
+            f"'{path}' must end in {' or '.join(endings)} to say how it is written."
+        )
     if path.is_dir():
         raise InvalidValueError(f"'{path}' is a folder: name a file.")
     if path.exists() and not force:

@@ -1,7 +1,7 @@
 """Everything that leaves a campaign at once: run sheet, results, record and figures."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,17 +61,20 @@ def export_campaign(
         InvalidValueError: If the folder is a file, or holds such a file that is not to be replaced.
         RecordError: If the record was changed since it was written.
     """
-    left_out: list[str] = []
-    progress(0.0, "Computing the figures")
-    plots = dict(_plots(campaign, left_out))
     waiting = [run.name for run in campaign.state.runs.values() if run.status in TO_DO]
     tables = [RUN_SHEET] if waiting else []
-    if not waiting:
-        left_out.append(f"{RUN_SHEET}: no run is to be done.")
     tables += [RESULTS] if campaign.state.measurements else []
-    names = [*tables, RECORD, *(f"{FIGURES}/{name}.{kind}" for name in plots for kind in FORMATS)]
-    paths = {name: folder / name for name in names}
+    paths = {name: folder / name for name in (*tables, RECORD)}
+    # Before the figures, which take their time, and again with them.
     _check_free(folder, list(paths.values()), replace=replace)
+    left_out = [] if waiting else [f"{RUN_SHEET}: no run is to be done."]
+    progress(0.0, "Computing the figures")
+    plots = _under_own_names(_plots(campaign, left_out))
+    drawn = [f"{FIGURES}/{name}.{kind}" for name in plots for kind in FORMATS]
+    paths |= {name: folder / name for name in drawn}
+    _check_free(folder, list(paths.values()), replace=replace)
+    for parent in {path.parent for path in paths.values()}:
+        parent.mkdir(parents=True, exist_ok=True)
     if waiting:
         runs = in_order_of_doing(campaign.events(), waiting)
         write_run_sheet(campaign.state, paths[RUN_SHEET], runs=runs, predict=True)
@@ -115,8 +118,17 @@ def write_image(plot: "Plot", path: Path) -> None:
 
 
 def figure_name(*words: str) -> str:
-    """Return a file name that every system takes, from names that people gave."""
-    return re.sub(r"[^\w-]+", "_", "_".join(words), flags=re.ASCII).strip("_").lower()
+    """Return a file name without blanks and signs, from names that people gave."""
+    return re.sub(r"[^\w-]+", "_", "_".join(words)).strip("_").lower()
+
+
+def _under_own_names(plots: "Iterable[tuple[str, Plot]]") -> "dict[str, Plot]":
+    """Return plots by name; names that became alike as file names get a number."""
+    named: dict[str, Plot] = {}
+    for name, plot in plots:
+        number = sum(other == name or other.startswith(f"{name}_v") for other in named)
+        named[f"{name}_v{number + 1}" if number else name] = plot
+    return named
 
 
 def _plots(campaign: "Campaign", left_out: list[str]) -> "Iterator[tuple[str, Plot]]":
@@ -152,5 +164,3 @@ def _check_free(folder: Path, paths: list[Path], *, replace: bool) -> None:
         raise InvalidValueError(
             f"'{there[0]}'{others} is there already: name another folder, or replace with --force."
         )
-    for parent in {path.parent for path in paths}:
-        parent.mkdir(parents=True, exist_ok=True)

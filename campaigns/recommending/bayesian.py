@@ -56,6 +56,11 @@ class BayesianStrategy:
     effort: Effort = field(default_factory=Effort)
 
     @property
+    def learns(self) -> bool:
+        """Whether it asks what the results say: it does."""
+        return True
+
+    @property
     def name(self) -> str:
         """Name and version, kept in the record."""
         return "bayesian/1"

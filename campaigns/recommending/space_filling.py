@@ -34,6 +34,11 @@ class SpaceFillingStrategy:
     n_drawn: int = 512
 
     @property
+    def learns(self) -> bool:
+        """Whether it asks what the results say: it does not."""
+        return False
+
+    @property
     def name(self) -> str:
         """Name and version, kept in the record."""
         return "space-filling/1"

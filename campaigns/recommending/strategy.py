@@ -176,6 +176,10 @@ class Strategy(Protocol):
     def name(self) -> str:
         """Name and version, kept in the record."""
 
+    @property
+    def learns(self) -> bool:
+        """Whether it asks what the results say; models are fitted only for one that does."""
+
     def propose(
         self,
         context: StrategyContext,

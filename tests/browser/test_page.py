@@ -99,12 +99,12 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def tab(chromium: Browser, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     """The campaign, opened once for all tests and drawn to the end."""
-    with serving(store, tmp_path_factory.mktemp("server") / "log.txt") as server:
-        with watching(chromium, server) as tab:
-            tab.page.goto(server.url)
-            for drawn in (".map-plot .main-svg", ".drivers-plot .main-svg", ".tabulator-row"):
-                expect(tab.page.locator(drawn).first).to_be_visible(timeout=PATIENCE)
-            yield tab
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with serving(store, log) as server, watching(chromium, server) as tab:
+        tab.page.goto(server.url)
+        for drawn in (".map-plot .main-svg", ".drivers-plot .main-svg", ".tabulator-row"):
+            expect(tab.page.locator(drawn).first).to_be_visible(timeout=PATIENCE)
+        yield tab
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ class DrawnStrategy:
     """Draws allowed settings; for tests of everything around a strategy."""
 
     name = "drawn/1"
+    learns = False
 
     def propose(
         self,

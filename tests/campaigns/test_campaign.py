@@ -169,6 +169,21 @@ def test_an_excluded_value_leaves_the_other_values_of_its_run(proposed: Campaign
     assert "2" in set(proposed.observations.values("aggregates")["run"])
 
 
+@pytest.mark.requirement("ANA-14")
+def test_a_value_below_its_limit_is_modelled_only_when_somebody_says_how(
+    seeded: Campaign,
+) -> None:
+    first, *others = results(seeded, "1", "2", "3", "4", "5")
+    seeded.record([replace(first, qualifier="<"), *others])
+    with pytest.raises(InvalidValueError, match="known only as a limit"):
+        seeded.surrogates()
+    seeded.choose_model(
+        "titre", "gaussian_process", censored="leave_out", reason="run 1 is far from the optimum"
+    )
+    description = seeded.surrogates()["titre"].describe()
+    assert description["n_runs"] == 4
+
+
 def test_a_value_is_recorded_once(proposed: Campaign) -> None:
     with pytest.raises(InvalidValueError, match="already recorded"):
         proposed.record(results(proposed, "1"))

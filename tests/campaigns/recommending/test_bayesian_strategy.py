@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaigns.recommending.bayesian import BayesianStrategy
 from campaigns.recommending.distances import distances
@@ -38,6 +40,7 @@ from tests.campaigns.recommending.examples import (
     settings_of,
     study,
 )
+from tests.doe.strategies import spaces
 
 LITTLE = Effort(n_draws=64, n_raw=128, n_starts=3, n_iterations=30)
 STRATEGY = BayesianStrategy(LITTLE)
@@ -166,10 +169,10 @@ def test_settings_without_a_step_are_written_with_few_digits():
     space = FactorSpace((ContinuousFactor("pH", 6.0, 8.0), ContinuousFactor("feed", 0.0, 10.0)))
     context = context_of(study(space, {"titre": hill}))
 
-    settings = settings_of(propose(context, 2).runs)
+    batch = settings_of(propose(context, 2).runs)
 
-    np.testing.assert_array_equal(settings["pH"], settings["pH"].round(3))
-    np.testing.assert_array_equal(settings["feed"], settings["feed"].round(2))
+    np.testing.assert_array_equal(batch["pH"], batch["pH"].round(3))
+    np.testing.assert_array_equal(batch["feed"], batch["feed"].round(2))
 
 
 @pytest.mark.requirement("OPT-3")
@@ -358,3 +361,21 @@ def test_space_filling_spreads_where_the_bayesian_strategy_focuses():
     spread = settings_of(propose(context, 4, strategy=SpaceFillingStrategy()).runs)
 
     assert hill(focused).mean() > hill(spread).mean() + 2
+
+
+@pytest.mark.requirement("OPT-3")
+@given(space=spaces(recorded=False), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=12)
+def test_in_any_factor_space_every_run_is_allowed_and_on_the_steps(space, seed):
+    """Steps, levels, log scales, mixtures and all kinds of constraints together."""
+    runs = space.sample(6, rng=np.random.default_rng(seed))
+    rising = {"result": lambda table: np.linspace(0, 1, len(table))}
+    observations = study(space, rising, (Response("result"),), settings=runs, seed=seed)
+    context = context_of(observations, Single(Goal("result")))
+    little = Effort(n_draws=32, n_raw=32, n_starts=2, n_iterations=10)
+
+    for strategy in (BayesianStrategy(little), SpaceFillingStrategy(n_drawn=32)):
+        batch = settings_of(propose(context, 2, seed=seed, strategy=strategy).runs)
+
+        assert space.contains(batch).all()
+        assert space.on_steps(batch).all()
