@@ -390,9 +390,8 @@ class Campaign:
 
     def _append(self, draft: Draft) -> None:
         before = self._state.sequence
-        stored = self.ledger.append(
-            stream_of(self.name), [draft], actor=self.actor, expected=before
-        )
+        stream = stream_of(self.name)
+        stored = self.ledger.append(stream, [draft], actor=self.actor, expected=before)
         # An idempotent repeat returns the event that is there, which was taken over long ago.
         self._state = advance(self._state, [e for e in stored if e.sequence > before])
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
-from doe.documents import from_document, to_document
-
 from campaigns.canonical import JSON, plain
 from campaigns.definition import CampaignDefinition
 from campaigns.envelope import Draft, Event
 from campaigns.recommending.strategy import BatchRequest, Proposal
+from doe.documents import from_document, to_document
 from doe.errors import DocumentError
 from doe.factors import Value
 from doe.responses import Objective, Specification
@@ -340,6 +339,20 @@ def sentence(event: CampaignEvent) -> str:
             return f"{run} failed"
         case RunAborted(run):
             return f"{run} was aborted"
+        case _:
+            return _change_sentence(event)
+
+
+def _change_sentence(
+    event: MeasurementCorrected
+    | MeasurementExcluded
+    | RunExcluded
+    | ExclusionLifted
+    | ModelChosen
+    | ObjectiveChanged
+    | SpecificationsChanged,
+) -> str:
+    match event:
         case MeasurementCorrected(before, after):
             return (
                 f"corrected {before.response} of {before.run} from {before.value:g} "

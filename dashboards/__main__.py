@@ -49,10 +49,11 @@ def _demonstration(actor: str | None) -> str:
     """Return the store of the demonstration, which is played first where it was not yet."""
     from campaigns.commands.session import actor_of
     from campaigns.demo import DEFAULT_FOLDER, play
-    from campaigns.demo_folder import STORE
+    from campaigns.demo_folder import MANIFEST, STORE
 
     store = DEFAULT_FOLDER / STORE
-    if store.is_file():
+    # The manifest is written last: without it the demonstration was interrupted.
+    if store.is_file() and (DEFAULT_FOLDER / MANIFEST).is_file():
         return str(store)
     sys.stdout.write("There is no demonstration yet: it is played now, once.\n")
     return str(play(DEFAULT_FOLDER, actor=actor_of(actor))["store"])

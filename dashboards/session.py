@@ -3,6 +3,7 @@
 Nothing here knows the library that draws the page, so everything can be tested without one.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -71,6 +72,7 @@ class Session(param.Parameterized):
         super().__init__(name=campaign.name)  # type: ignore[no-untyped-call]  # param
         self.campaign = campaign
         self._resources = resources or ExitStack()
+        self._lock = threading.Lock()
         self._writing: str | None = None
 
     @classmethod
@@ -170,8 +172,8 @@ class Session(param.Parameterized):
             ConflictError: If somebody else wrote meanwhile.
             CancelledError: If ``progress`` raised it.
         """
-        self._check_free()
-        self._writing = "A batch is being recommended on the present state"
+        with self._free():
+            self._writing = "A batch is being recommended on the present state"
         try:
             return self.campaign.recommend(n_runs, progress=progress)
         finally:
@@ -184,8 +186,7 @@ class Session(param.Parameterized):
             StateError: If the run is not proposed, or something else is being written.
             ConflictError: If somebody else wrote first; the session then shows the new state.
         """
-        self._check_free()
-        with self._shown_after():
+        with self._shown_after(), self._free():
             self.campaign.approve([run])
 
     def reject(self, run: str, reason: str) -> None:
@@ -196,8 +197,7 @@ class Session(param.Parameterized):
             StateError: If the run is neither proposed nor approved.
             ConflictError: If somebody else wrote first; the session then shows the new state.
         """
-        self._check_free()
-        with self._shown_after():
+        with self._shown_after(), self._free():
             self.campaign.reject([run], reason)
 
     def refresh(self) -> None:
@@ -206,18 +206,24 @@ class Session(param.Parameterized):
         Raises:
             StateError: If something is being written.
         """
-        self._check_free()
-        self.campaign.refresh()
+        with self._free():
+            self.campaign.refresh()
         self.publish()
 
     def publish(self) -> None:
         """Tell whoever watches that the state may have changed."""
         self.revision += 1
 
-    def _check_free(self) -> None:
-        # A batch is computed from one state: an act in between would make it the answer to another.
-        if self._writing is not None:
-            raise StateError(f"{self._writing}: wait until it is there, or cancel it.")
+    @contextmanager
+    def _free(self) -> Iterator[None]:
+        """Let nothing else begin meanwhile.
+
+        A batch is computed from one state: an act in between would make it the answer to another.
+        """
+        with self._lock:
+            if self._writing is not None:
+                raise StateError(f"{self._writing}: wait until it is there, or cancel it.")
+            yield
 
     @contextmanager
     def _shown_after(self) -> Iterator[None]:

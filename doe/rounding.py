@@ -9,7 +9,6 @@ import numpy as np
 from doe.arrays import FloatArray, IntArray
 from doe.coding import TOLERANCE, NumericFactor, coded_values, is_log
 from doe.factors import ContinuousFactor, DiscreteFactor, MixtureComponent
-from doe.programs import number_of_steps
 
 # Rounding error of a computation with a few operations, relative to the largest term.
 _NOISE = 1e-12
@@ -47,6 +46,13 @@ def _snapped(factor: NumericFactor, values: FloatArray) -> FloatArray:
     values = np.where(np.abs(values) <= _NOISE * size if not is_log(factor) else False, 0.0, values)
     values = np.where(values - factor.low <= near_low, factor.low, values)
     return np.where(factor.high - values <= TOLERANCE * size, factor.high, values)
+
+
+def number_of_steps(factor: ContinuousFactor | MixtureComponent) -> int:
+    """Return how many whole steps fit into a stepped factor's range."""
+    if factor.step is None:
+        raise TypeError(f"Factor '{factor.name}' has no step.")
+    return math.floor((factor.high - factor.low) / factor.step * (1 + TOLERANCE) + TOLERANCE)
 
 
 def grid_values(factor: ContinuousFactor | MixtureComponent, steps: IntArray) -> FloatArray:

@@ -65,7 +65,7 @@ class FactorSpace:
         for constraint in self.constraints:
             check_constraint(constraint, self.searched)
         if self.all_constraints:
-            from doe.feasibility import check_feasible
+            from doe.feasible.feasibility import check_feasible
 
             check_feasible(self)
 
@@ -191,13 +191,13 @@ class FactorSpace:
     def sample(self, n_runs: int, *, rng: np.random.Generator) -> "pd.DataFrame":
         """Draw allowed settings, spread over the whole allowed region.
 
-        Steps are respected; see ``doe.sampling`` for the method and what uniform means.
+        Steps are respected; see ``doe.feasible.sampling`` for the method and what uniform means.
 
         Raises:
             InvalidValueError: If ``n_runs`` is not positive.
             InfeasibleSpaceError: If no allowed settings can be found.
         """
-        from doe.sampling import sample
+        from doe.feasible.sampling import sample
 
         return sample(self, n_runs, rng=rng)
 
@@ -209,7 +209,7 @@ class FactorSpace:
         Raises:
             InfeasibleSpaceError: If a row has no allowed neighbour that could be found.
         """
-        from doe.projection import project
+        from doe.feasible.projection import project
 
         return project(self, settings)
 

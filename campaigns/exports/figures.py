@@ -97,6 +97,7 @@ def draw(plot: Plot) -> "Figure":
         shown.set_in_layout(False)
     words = figure.text(0.012, _LINE * 0.4 / height, "\n".join(caption), fontsize=8.5, va="bottom")
     words.set_in_layout(False)
+    _take_words_as_words(figure)
     return figure
 
 
@@ -256,6 +257,16 @@ def _legend_of(axes: "Axes", layers: tuple[Layer, ...]) -> _Legend:
     if sum(len(label) + 9 for label in entries) <= _CAPTION_CHARACTERS:
         n_columns = len(entries)
     return _Legend(tuple(entries.values()), n_columns, ceil(len(entries) / max(1, n_columns)))
+
+
+def _take_words_as_words(figure: "Figure") -> None:
+    """Let a dollar sign be one: matplotlib would read what stands between two as a formula."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        # The numbers of a log axis are formulas of matplotlib's own; they have no text yet.
+        if isinstance(text, Text) and text.get_text():
+            text.set_parse_math(False)
 
 
 def _role_of(layer: Layer) -> Role:

@@ -9,12 +9,15 @@ same random numbers:
 - *predicted gain* (tag ``exploit``): the expected values of the responses that the objective reads
   are set to those of the best standing run. What remains is the value of uncertainty.
 - *specification* (tag ``feasibility``): the limits are dropped, so that better runs outside them
-  count as well. While a run that meets them is looked for, nothing remains without them.
+  count as well.
+
+While a run that meets the specifications is looked for, the gain in question is that of their
+probability, and the predicted part of it is tagged ``feasibility``.
 
 The share of the acquisition that falls away is kept per cause, and the largest names the tag. On a
 tie uncertainty comes before gain, and gain before the specification, which is the background of
-every run in a campaign that has limits; but while a run within them is looked for, it comes first.
-A repeated setting is tagged ``replicate``; see ``repeats``.
+every run in a campaign that has limits. A repeated setting is tagged ``replicate``; see
+``repeats``.
 """
 
 import math
@@ -50,7 +53,6 @@ class Decomposition:
         best: Place of the standing run whose expected values replaced the predicted gain, if any.
         moments: Mean and covariance at the standing runs and, last, the setting.
         draws: Joint draws there.
-        seeks: Whether a run within the specifications is looked for.
     """
 
     whole: float
@@ -59,7 +61,6 @@ class Decomposition:
     best: int | None
     moments: Moments
     draws: Draws
-    seeks: bool
 
     @property
     def shares(self) -> dict[str, float]:
@@ -78,8 +79,6 @@ class Decomposition:
         shares = self.shares
         most = max(shares.values())
         order: tuple[Tag, ...] = ("explore", "exploit", "feasibility")
-        if self.seeks:
-            order = ("feasibility", "explore", "exploit")
         return next(tag for tag in order if tag in shares and shares[tag] >= most - TIE)
 
 
@@ -99,16 +98,16 @@ def decompose(acquisition: Acquisition, setting: Tensor) -> Decomposition:
         return math.exp(acquisition.gain_under(changed, setting, worth=of))
 
     whole = value(moments)
-    without: dict[Tag, float] = {"explore": value(as_predicted), "exploit": whole}
+    seeks = isinstance(worth, ReliabilityImprovement) and worth.seeks
+    gain: Tag = "feasibility" if seeks else "exploit"
+    without: dict[Tag, float] = {"explore": value(as_predicted), gain: whole}
     best = _beaten(acquisition.draws_with(as_predicted, setting), worth)
     if best is not None:
         read = {part for name in worth.wanted.responses for part in outcomes.measured_in(name)}
         moved = [place for place in places if outcomes.scales[place].name in read]
-        without["exploit"] = value(moments.mean_of_last(moved, moments.mean[:, best]))
+        without[gain] = value(moments.mean_of_last(moved, moments.mean[:, best]))
     if isinstance(worth, Improvement | HypervolumeImprovement) and worth.specifications:
         without["feasibility"] = value(moments, replace(worth, specifications=()))
-    elif isinstance(worth, ReliabilityImprovement) and worth.seeks:
-        without["feasibility"] = 0.0
     return Decomposition(
         whole=whole,
         without=without,
@@ -116,7 +115,6 @@ def decompose(acquisition: Acquisition, setting: Tensor) -> Decomposition:
         best=best,
         moments=moments,
         draws=acquisition.draws_with(moments, setting),
-        seeks=isinstance(worth, ReliabilityImprovement) and worth.seeks,
     )
 
 

@@ -29,7 +29,7 @@ from campaigns.recommending.strategy import BatchRequest, StrategyContext
 from campaigns.recommending.values import Worth
 from doe.errors import InvalidValueError, TooFewDataError, UnknownNameError
 from doe.expressions import parse_expression
-from doe.responses import DerivedResponse, Objective, goals_of
+from doe.responses import DerivedResponse, Objective, Single, Specification, goals_of
 from surrogates.surrogate import SurrogateSet
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def problem_of(context: StrategyContext, request: BatchRequest, *, seed: int) ->
         UnknownNameError: If objective or specifications name an unknown response.
     """
     objective = request.objective or context.objective
-    limits = tuple(context.specifications)
+    limits = _limits_beside(objective, context.specifications)
     measured = _measured_responses(context, objective)
     surrogates = _surrogates(context, measured)
     _refuse_constant(context, objective)
@@ -118,6 +118,28 @@ def problem_of(context: StrategyContext, request: BatchRequest, *, seed: int) ->
         n_done=len(kept),
         known=torch.cat([region.encoding.encode(context.observations.target), pending]),
         notes=(*notes, *stage),
+    )
+
+
+def _limits_beside(
+    objective: Objective, specifications: Sequence[Specification]
+) -> tuple[Specification, ...]:
+    """Return the specifications but for one that a single goal pushes towards anyway.
+
+    "At least 1" beside "as much as possible" of the same response adds nothing to what is wanted;
+    as a constraint it would only make all that is below 1 look the same.
+    """
+    if not isinstance(objective, Single):
+        return tuple(specifications)
+    goal = objective.goal
+    return tuple(
+        limit
+        for limit in specifications
+        if limit.response != goal.response
+        or not (
+            (goal.aim == "maximise" and limit.upper is None)
+            or (goal.aim == "minimise" and limit.lower is None)
+        )
     )
 
 

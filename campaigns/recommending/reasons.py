@@ -95,25 +95,18 @@ class _Telling:
         )
 
     def feasibility(self) -> str:
-        limits = " and ".join(
-            limit.sentence(self.acquisition.outcomes.unit(limit.response))
-            for limit in self.acquisition.worth.specifications
-        )
-        worth = self.acquisition.worth
+        worth, fall = self.acquisition.worth, self._fall(self.parts.without["feasibility"])
         chances = log_all_within(self.parts.draws, worth.specifications).exp().mean(dim=0)
-        here = float(chances[-1])
-        if isinstance(worth, ReliabilityImprovement):
-            best = int(chances[:-1].argmax())
-            text = (
-                f"Looks for the specification: a new run here meets {limits} with probability "
-                f"{here:.2g}, against {float(chances[best]):.2g} at {self.names[best]}, the most "
-                "likely so far."
+        meets = f"a new run here meets {self._limits()} with probability {float(chances[-1]):.2g}"
+        also = self._also("feasibility")
+        if not isinstance(worth, ReliabilityImprovement):
+            return (
+                f"Serves the specification: {meets}; if runs outside counted as well, {fall}.{also}"
             )
-            return text + self._also("feasibility")
+        best = int(chances[:-1].argmax())
         return (
-            f"Serves the specification: a new run here meets {limits} with probability {here:.2g}; "
-            f"if runs outside counted as well, {self._fall(self.parts.without['feasibility'])}."
-            f"{self._also('feasibility')}"
+            f"Looks for the specification: {meets}, against {float(chances[best]):.2g} at "
+            f"{self.names[best]}, the most likely so far; with only that, {fall}.{also}"
         )
 
     def replicate(self, repeat: Repeat) -> str:
@@ -135,10 +128,10 @@ class _Telling:
         match cause:
             case "explore":
                 lack = "if all were as predicted"
-            case "exploit":
-                lack = "without the predicted gain"
-            case _:
+            case "feasibility" if not isinstance(self.acquisition.worth, ReliabilityImprovement):
                 lack = "if runs outside the specification counted"
+            case _:
+                lack = "without the predicted gain"
         return f" It needs more than that: {lack}, {others[cause]:.0%} would be lost as well."
 
     def _fall(self, rest: float) -> str:
@@ -148,9 +141,18 @@ class _Telling:
             return f"{share:.0%} of the expected growth of the Pareto front's volume would be lost"
         if isinstance(worth, ReliabilityImprovement):
             left = _left(rest, whole)
-            return f"the expected gain in probability would fall from {whole:.2g} to {left}"
+            return (
+                f"the expected gain in the probability of {self._limits()} would fall from "
+                f"{whole:.2g} to {left}"
+            )
         unit = _space(self.wanted.unit)
         return f"the expected improvement would fall from {whole:.2g} to {_left(rest, whole)}{unit}"
+
+    def _limits(self) -> str:
+        return " and ".join(
+            limit.sentence(self.acquisition.outcomes.unit(limit.response))
+            for limit in self.acquisition.worth.specifications
+        )
 
     def _estimate(self, response: str) -> str:
         mean, std = self._moments(response, -1)

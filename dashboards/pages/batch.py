@@ -11,7 +11,6 @@ from dashboards.pages.components import (
     column,
     dialog,
     html,
-    number,
     row,
     section,
     select,
@@ -23,7 +22,7 @@ from dashboards.session import Session
 from doe.errors import ExperimentError
 
 KEY = "recommend"
-_LARGEST_BATCH = 96
+_BATCH_SIZES = (*range(1, 13), 16, 24, 48, 96)
 
 
 class BatchView(pn.viewable.Viewer):
@@ -42,7 +41,9 @@ class BatchView(pn.viewable.Viewer):
         self._which.param.watch(lambda _: self._present(), "value")
         self._table = DecisionTable(self._decide, sizing_mode="stretch_width", margin=0)
         self._table.css_classes = ["batch-table"]
-        self._n_runs = number("Runs", 4, low=1, high=_LARGEST_BATCH, name="batch-size")
+        sizes = {f"{n} runs" if n > 1 else "1 run": n for n in _BATCH_SIZES}
+        self._n_runs = select("Size of the batch", sizes, 4, name="batch-size")
+        self._n_runs.param.update(sizing_mode=None, width=150)
         self._ask = button("Recommend a batch", self._recommend, name="batch-ask")
         self._dialog = RejectDialog(session, self._messages)
         self._view = section(

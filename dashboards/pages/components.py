@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models.widgets.tables import NumberFormatter
 
 from dashboards import theme
+from dashboards.tables import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,20 +143,6 @@ def steps_slider(label: str, options: Mapping[str, float], value: float) -> Comp
     )
 
 
-def number(label: str, value: int, *, low: int, high: int, name: str) -> Component:
-    """Return a field for a whole number."""
-    return pmui.IntInput(  # type: ignore[no-untyped-call]  # see above
-        label=label,
-        value=value,
-        start=low,
-        end=high,
-        size="small",
-        margin=0,
-        width=130,
-        css_classes=[name],
-    )
-
-
 def text_area(label: str, *, help_text: str, name: str) -> Component:
     """Return a field for a few lines of text."""
     return pmui.TextAreaInput(  # type: ignore[no-untyped-call]  # see above
@@ -212,6 +200,12 @@ def table(frame: "pd.DataFrame", **options: Any) -> Component:
         stylesheets=[theme.TABLE_STYLESHEET],
         **options,
     )
+
+
+def number_format(decimals: int) -> Component:
+    """Return the format of a column of numbers: fixed decimals, and a dash where there is none."""
+    form = f"0.{'0' * decimals}".rstrip(".")
+    return NumberFormatter(format=form, nan_format=MISSING)
 
 
 def download(frame: "pd.DataFrame", filename: str, *, label: str) -> Component:

@@ -55,7 +55,7 @@ class DesignSpaceView(pn.viewable.Viewer):
         self._session = session
         self._jobs = jobs
         self._drawn: int | None = None
-        self._begun = False
+        self._ranked = False
         self._silent = False
         self._settings: dict[str, Value] | None = None
         self._messages = Messages("map-error")
@@ -85,17 +85,17 @@ class DesignSpaceView(pn.viewable.Viewer):
             )
         elif len(mappable(state)) < 2:
             self._messages.tell("A map needs two factors whose settings are numbers.", "info")
-        elif self._begun and self._drawn != state.sequence:
+        elif self._ranked and self._drawn != state.sequence:
             self._draw()
 
     def begin(self, ranking: DriverRanking | None) -> None:
-        """Draw the first map, on the strongest drivers where these are known."""
-        state = self._session.state
-        if not self._begun and state.specifications and len(mappable(state)) > 1:
+        """Take over the first ranking, or that there is none, and draw."""
+        if not self._ranked:
             with self._silently():
-                self._x.value, self._y.value = strongest_axes(state, ranking)
-            self._begun = True
-            self._draw()
+                axes = strongest_axes(self._session.state, ranking)
+                self._x.value, self._y.value = axes if len(axes) > 1 else (None, None)
+            self._ranked = True
+            self.update()
 
     def follow(self, job: Job) -> None:
         """Take over the news of a job."""

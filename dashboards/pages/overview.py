@@ -4,6 +4,7 @@ from html import escape
 
 import panel as pn
 
+from campaigns.envelope import Actor
 from dashboards.pages.components import Component, button, html, row
 from dashboards.pages.progress import Messages
 from dashboards.session import Overview, Session
@@ -26,7 +27,7 @@ class OverviewView(pn.viewable.Viewer):
 
     def update(self) -> None:
         """Show the campaign as it is now."""
-        self._text.object = overview_html(self._session.overview(), self._session.actor.name)
+        self._text.object = overview_html(self._session.overview(), self._session.actor)
 
     def _refresh(self) -> None:
         try:
@@ -41,21 +42,22 @@ class OverviewView(pn.viewable.Viewer):
         return self._view
 
 
-def overview_html(overview: Overview, actor: str) -> str:
+def overview_html(overview: Overview, actor: Actor) -> str:
     """Return the head of the page as HTML, everything from outside escaped."""
     record = overview.record
-    head = f"{record.head.hash[:12]}" if record.head is not None else "none"
+    head = "none"
+    if record.head is not None:
+        anchor = escape(str(record.head))
+        head = f'<code title="{anchor}">{escape(record.head.hash[:12])}</code>'
+    who = actor.name if actor.name == actor.id else f"{actor.name} ({actor.id})"
     state = '<span class="intact">intact</span>'
     if not record.intact:
         state = '<span class="broken">NOT intact</span>'
     facts = [
         ("Wanted", escape(overview.wanted)),
         ("Limits", "<br>".join(map(escape, overview.limits)) or "none"),
-        (
-            "Record",
-            f"{state}, {record.n_events} events, last <code>{escape(head)}</code>",
-        ),
-        ("You write as", escape(actor)),
+        ("Record", f"{state}, {record.n_events} events, last {head}"),
+        ("You write as", escape(who)),
     ]
     chips = "".join(
         f'<span class="chip chip-{escape(status)}">{count} {escape(status)}</span>'

@@ -1,16 +1,30 @@
 """A plot on a page: the picture, the sentence that says what it shows, and its numbers."""
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
 from dashboards.figures import data_table, description, to_plotly
-from dashboards.pages.components import Component, button, column, download, html, table
+from dashboards.pages.components import (
+    Component,
+    button,
+    column,
+    download,
+    html,
+    number_format,
+    table,
+)
+from dashboards.tables import MISSING, decimals
 from doe.plots import Plot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOW = "Show the numbers"
 _HIDE = "Hide the numbers"
+_PAGE = 10
+_ROW = 36
 _CONFIG = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False}
 
 
@@ -84,12 +98,29 @@ class PlotView(pn.viewable.Viewer):
             self._rows.objects = []  # a hidden table is not worth sending
             return
         frame = data_table(self._plot)
-        options = {"show_index": False, "pagination": "remote", "page_size": 10}
         self._rows.objects = [
-            table(frame, layout="fit_columns", **options),
+            _number_table(frame),
             download(frame, f"{self._name}.csv", label="Save as CSV"),
         ]
 
     def __panel__(self) -> Component:
         """Return the view."""
         return self._view
+
+
+def _number_table(frame: "pd.DataFrame") -> Component:
+    """Return a page of ten rows at a time, numbers rounded to what tells them apart."""
+    numeric = list(frame.select_dtypes("number").columns)
+    texts = [column for column in frame.columns if column not in numeric]
+    places = {name: decimals(frame[name].dropna().tolist()) for name in numeric}
+    return table(
+        frame.fillna(dict.fromkeys(texts, MISSING)),
+        show_index=False,
+        pagination="remote",
+        page_size=_PAGE,
+        height=_ROW * (min(_PAGE, len(frame)) + 3),
+        layout="fit_columns",
+        formatters={name: number_format(places[name]) for name in numeric},
+        text_align=dict.fromkeys(numeric, "right"),
+        header_align=dict.fromkeys(numeric, "right"),
+    )

@@ -5,11 +5,10 @@ from math import ceil
 from typing import Any
 
 import panel as pn
-from bokeh.models.widgets.tables import NumberFormatter
 
-from dashboards.pages.components import Component, html, section, table
+from dashboards.pages.components import Component, html, number_format, section, table
 from dashboards.session import Session
-from dashboards.tables import MISSING, Column, RunTable
+from dashboards.tables import Column, RunTable
 
 _HEIGHT = 500
 
@@ -55,12 +54,7 @@ def _shown(runs: RunTable) -> Any:
 
 def _options(runs: RunTable) -> dict[str, Any]:
     numbers = [column for column in runs.columns if column.decimals is not None]
-    formats: dict[str, Any] = {
-        column.name: NumberFormatter(
-            format=f"0.{'0' * (column.decimals or 0)}".rstrip("."), nan_format=MISSING
-        )
-        for column in numbers
-    }
+    formats = {column.name: number_format(column.decimals or 0) for column in numbers}
     formats["status"] = {"type": "html"}
     return {
         "titles": {"run": "Run", **{column.name: column.title for column in runs.columns}},

@@ -20,8 +20,7 @@ from doe.factors import (
     SearchedFactor,
     Value,
 )
-from doe.programs import number_of_steps
-from doe.rounding import grid_values
+from doe.rounding import grid_values, number_of_steps
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 

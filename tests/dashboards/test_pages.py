@@ -157,7 +157,7 @@ def test_names_from_outside_are_shown_as_text(tmp_path: Path):
     create(tmp_path / "hostile.db", name).close()
     session = Session.open(str(tmp_path / "hostile.db"), None, actor=Actor("x", "<b>x</b>"))
 
-    text = overview_html(session.overview(), session.actor.name)
+    text = overview_html(session.overview(), session.actor)
 
     session.close()
     assert "<script" not in text

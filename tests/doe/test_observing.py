@@ -432,7 +432,7 @@ def test_the_wide_table_has_means_and_says_which_are_limits():
     assert "feed (actual)" not in wide
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(observations(), st.randoms(use_true_random=False))
 def test_the_order_of_measurements_changes_no_value(made, random):
     shuffled = list(made.measurements)
@@ -445,7 +445,7 @@ def test_the_order_of_measurements_changes_no_value(made, random):
         pd.testing.assert_frame_equal(made.values(response.name), other.values(response.name))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(observations())
 def test_replicate_groups_are_numbered_in_order_of_appearance(made):
     groups = made.replicate_groups().tolist()

@@ -23,7 +23,7 @@ from doe.factors import (
     Factor,
     MixtureComponent,
 )
-from doe.projection import change
+from doe.feasible.projection import change
 from doe.space import FactorSpace
 from tests.doe.strategies import numeric, settings_tables, spaces_with_setting
 
@@ -45,7 +45,7 @@ spaces_and_tables = spaces_with_setting().flatmap(
 
 
 @pytest.mark.requirement("OPT-3", "DOE-11")
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(spaces_and_tables)
 def test_projected_settings_are_allowed_can_be_set_and_stay(drawn):
     space, allowed, table = drawn
@@ -61,7 +61,7 @@ def test_projected_settings_are_allowed_can_be_set_and_stay(drawn):
 
 
 @pytest.mark.requirement("OPT-3")
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(spaces_and_tables, st.integers(0, 2**32 - 1))
 def test_settings_between_the_steps_are_moved_onto_them(drawn, seed):
     space, _, table = drawn
@@ -114,7 +114,7 @@ def small_grids(draw: st.DrawFn) -> tuple[FactorSpace, pd.DataFrame, dict]:
 
 
 @pytest.mark.requirement("OPT-3")
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(small_grids())
 def test_no_setting_on_the_grid_is_nearer_than_the_projected_one(drawn):
     """Against every setting of the grid, one by one."""
@@ -372,7 +372,7 @@ def test_a_row_that_is_no_setting_is_refused_with_its_place(row, parts):
 
 def test_where_no_neighbour_is_found_the_row_is_named(monkeypatch):
     space = FactorSpace((unit("x"), unit("y")), (LinearConstraint({"x": 1, "y": 1}, equals=1),))
-    monkeypatch.setattr("doe.projection.nearest_setting", lambda *_: None)
+    monkeypatch.setattr("doe.feasible.projection.nearest_setting", lambda *_: None)
 
     with pytest.raises(InfeasibleSpaceError, match=r"Row 4 \(x 0.5, y 0.25\) has no allowed neigh"):
         space.project(pd.DataFrame({"x": [0.5], "y": [0.25]}, index=[4]))

@@ -39,7 +39,7 @@ def observed(**changes) -> Observations:
     return Observations(**{**parts, **changes})
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(designs())
 def test_a_design_equals_its_copy_and_not_one_with_other_runs(made):
     assert dataclasses.replace(made) == made
@@ -49,7 +49,7 @@ def test_a_design_equals_its_copy_and_not_one_with_other_runs(made):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(designs())
 def test_a_run_sheet_lists_every_run_once_in_the_order_of_doing(made):
     sheet = made.run_sheet()
@@ -62,7 +62,7 @@ def test_a_run_sheet_lists_every_run_once_in_the_order_of_doing(made):
 
 
 @pytest.mark.requirement("DOE-8")
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(designs(), st.integers(0, 2**32 - 1))
 def test_randomising_changes_the_order_alone_and_can_be_repeated(made, seed):
     randomised = made.randomised(rng=np.random.default_rng(seed), seed=seed)
@@ -174,7 +174,7 @@ def test_a_measurement_is_known_by_run_response_time_and_replicate():
         made.value = 2.0
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(observations())
 def test_every_view_of_observations_has_a_row_per_run(made):
     assert list(made.settings().index) == list(made.runs)

@@ -44,7 +44,7 @@ def total(n: int, **ends: float) -> LinearConstraint:
 
 
 @pytest.mark.requirement("DOE-6", "OPT-3")
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(spaces_with_setting())
 def test_every_sampled_setting_is_allowed_and_can_be_set(pair):
     space, _ = pair
@@ -56,7 +56,7 @@ def test_every_sampled_setting_is_allowed_and_can_be_set(pair):
     assert space.on_steps(sample).all()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(spaces_with_setting())
 def test_equal_seeds_give_equal_samples(pair):
     space, _ = pair

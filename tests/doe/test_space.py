@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doe.constraints import ForbiddenCombination, LinearConstraint
@@ -43,6 +43,7 @@ def table(*changes: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([{**ROW, **change} for change in changes])
 
 
+@settings(max_examples=30)
 @given(
     spaces_with_setting().flatmap(
         lambda pair: st.tuples(st.just(pair[0]), settings_tables(pair[0]))
@@ -59,6 +60,7 @@ def test_coded_units_and_back_give_the_same_settings(pair):
         assert coded[name].between(-1 - 1e-12, 1 + 1e-12).all()
 
 
+@settings(max_examples=30)
 @given(spaces_with_setting(), st.randoms(use_true_random=False))
 def test_the_order_of_factors_and_constraints_changes_nothing_but_the_order(pair, random):
     space, setting = pair
@@ -235,6 +237,7 @@ def test_a_space_cannot_be_changed_and_equals_its_copy():
     assert hash(dataclasses.replace(SPACE)) == hash(SPACE)
 
 
+@settings(max_examples=30)
 @given(spaces())
 def test_every_space_equals_one_made_of_the_same_parts(space):
     assert FactorSpace(list(space.factors), list(space.constraints), space.mixture_total) == space

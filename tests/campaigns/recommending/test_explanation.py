@@ -185,7 +185,7 @@ def test_with_a_probability_as_the_goal_each_cause_can_be_taken_away_as_well():
 
     assert 3.0 < run.settings["feed"] < 8.0
     assert run.reason.tag == "explore"
-    assert "expected gain in probability" in run.reason.sentence
+    assert "expected gain in the probability of titre >= 6.5 g/L" in run.reason.sentence
     assert_another_choice(with_pseudo_results(context, run), run)
 
 

@@ -17,7 +17,7 @@ from doe.arrays import FloatArray
 from doe.constraints import LinearConstraint
 from doe.errors import InfeasibleSpaceError, InvalidValueError
 from doe.factors import CategoricalFactor
-from doe.regions import Points, Region
+from doe.feasible.regions import Points, Region
 from doe.space import FactorSpace
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def sample(space: FactorSpace, n_runs: int, *, rng: np.random.Generator) -> "pd.
         InvalidValueError: If ``n_runs`` is not a positive whole number.
         InfeasibleSpaceError: If no allowed settings can be found.
     """
-    from doe.projection import project
+    from doe.feasible.projection import project
 
     if isinstance(n_runs, bool) or not isinstance(n_runs, int | np.integer) or n_runs < 1:
         raise InvalidValueError(f"n_runs must be a whole number of at least 1, got {n_runs!r}.")
@@ -50,7 +50,7 @@ def draw_settings(
     space: FactorSpace, n_runs: int, *, rng: np.random.Generator
 ) -> "pd.DataFrame | None":
     """Return settings that all constraints allow, steps aside, or None if none was found."""
-    from doe.ensembles import draw_points
+    from doe.feasible.ensembles import draw_points
 
     region = Region(space)
     points = draw_points(region, n_runs, rng=rng)
@@ -64,8 +64,8 @@ def _draw_flat(space: FactorSpace, n_runs: int, rng: np.random.Generator) -> "pd
     """
     import pandas as pd
 
-    from doe.ensembles import draw_points
-    from doe.projection import nearest_linear
+    from doe.feasible.ensembles import draw_points
+    from doe.feasible.projection import nearest_linear
 
     linear = [c for c in space.all_constraints if isinstance(c, LinearConstraint)]
     for constraints in (linear, ()):

@@ -13,9 +13,9 @@ import numpy as np
 from doe.arrays import BoolArray, FloatArray, IntArray
 from doe.coding import TOLERANCE
 from doe.factors import DiscreteFactor
-from doe.polytope import Polytope, find_polytope
-from doe.programs import build_program, solve, values_of
-from doe.regions import Region
+from doe.feasible.polytope import Polytope, find_polytope
+from doe.feasible.programs import build_program, solve, values_of
+from doe.feasible.regions import Region
 
 MAX_BRANCHES = 200
 MAX_LISTED = 20_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
-from doe.highs import minimise_linear
+from doe.feasible.highs import minimise_linear
 
 _N_CENTRING_STEPS = 12
 # In units of the ranges: a row whose slack is never larger holds as an equation.

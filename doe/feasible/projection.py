@@ -18,7 +18,7 @@ from doe.coding import NumericFactor, coded_number, coded_values, is_log, number
 from doe.constraints import ExpressionConstraint
 from doe.errors import InfeasibleSpaceError, InvalidValueError
 from doe.factors import CategoricalFactor, DiscreteFactor, Settings, Value
-from doe.programs import Affine, Program, build_program, solve, values_of
+from doe.feasible.programs import Affine, Program, build_program, solve, values_of
 from doe.rounding import balanced_mixture, clean_number, nearest_numbers, next_settings
 from doe.space import FactorSpace
 
@@ -62,7 +62,7 @@ def nearest_setting(space: FactorSpace, target: Settings) -> dict[str, Value] | 
     if nearest is None or is_allowed(space, nearest):
         return nearest
     if any(isinstance(constraint, ExpressionConstraint) for constraint in space.constraints):
-        from doe.repair import repaired
+        from doe.feasible.repair import repaired
 
         return repaired(space, target, nearest)
     return None

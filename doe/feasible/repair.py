@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.constraints import ExpressionConstraint
-from doe.ensembles import MIN_JUDGED_WALKS
 from doe.expressions import parse_comparison
 from doe.factors import CategoricalFactor, DiscreteFactor, Settings, Value
-from doe.local_search import moved_near
-from doe.projection import Cut, change, is_allowed, nearest_linear, rounded_settings
-from doe.regions import MovingFactor
+from doe.feasible.ensembles import MIN_JUDGED_WALKS
+from doe.feasible.local_search import moved_near
+from doe.feasible.projection import Cut, change, is_allowed, nearest_linear, rounded_settings
+from doe.feasible.regions import MovingFactor
+from doe.feasible.sampling import draw_settings
 from doe.rounding import clean_number
-from doe.sampling import draw_settings
 from doe.space import FactorSpace
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from doe.constraints import (
     ForbiddenCombination,
     LinearConstraint,
 )
-from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor, MixtureComponent, Value
+from doe.factors import CategoricalFactor, DiscreteFactor, Value
+from doe.rounding import number_of_steps
 from doe.space import FactorSpace
 
 # How far a factor's range is widened to see whether it takes part in a contradiction.
@@ -145,7 +146,7 @@ def build_program(
 
 def solve(program: Program) -> FloatArray | None:
     """Return the cheapest values of the columns, or None where no values meet every row."""
-    from doe.highs import minimise_mixed
+    from doe.feasible.highs import minimise_mixed
 
     matrix = np.zeros((len(program.rows), len(program.low)))
     for place, row in enumerate(program.rows):
@@ -190,13 +191,6 @@ def _add_number(program: Program, factor: NumericFactor, domain: Domain) -> None
         program.numbers[name] = Affine(low, {place: factor.step})
     else:
         program.numbers[name] = Affine(low, {program.column(0.0, 1.0): high - low})
-
-
-def number_of_steps(factor: ContinuousFactor | MixtureComponent) -> int:
-    """Return how many whole steps fit into a stepped factor's range."""
-    if factor.step is None:
-        raise TypeError(f"Factor '{factor.name}' has no step.")
-    return math.floor((factor.high - factor.low) / factor.step * (1 + TOLERANCE) + TOLERANCE)
 
 
 def _add_choice(program: Program, name: str, levels: Sequence[Value]) -> None:

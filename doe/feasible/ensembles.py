@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
-from doe.branches import FREE, Branches, find_branches
-from doe.regions import Points, Region
+from doe.feasible.branches import FREE, Branches, find_branches
+from doe.feasible.regions import Points, Region
 
 MAX_WALKS = 1024
 MIN_JUDGED_WALKS = 256

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
-from doe.branches import level_totals
 from doe.factors import Settings, Value
-from doe.regions import Points, Region
+from doe.feasible.branches import level_totals
+from doe.feasible.regions import Points, Region
 from doe.space import FactorSpace
 
 _SMALL = 1e-7

@@ -9,7 +9,7 @@ from doe.arrays import FloatArray
 from doe.constraints import Constraint, ExpressionConstraint
 from doe.errors import InfeasibleSpaceError
 from doe.factors import CategoricalFactor, DiscreteFactor, SearchedFactor, Value
-from doe.programs import Domain, build_program, solve
+from doe.feasible.programs import Domain, build_program, solve
 from doe.rounding import balanced_mixture, nearest_numbers
 from doe.space import FactorSpace
 
@@ -106,8 +106,8 @@ def _smallest_clash(space: FactorSpace) -> tuple[list[Constraint], dict[str, Dom
 
 def _is_found(space: FactorSpace) -> bool:
     """Return whether a search found a setting that meets every constraint, on steps."""
-    from doe.projection import nearest_setting, rounded_settings
-    from doe.repair import allowed_pool
+    from doe.feasible.projection import nearest_setting, rounded_settings
+    from doe.feasible.repair import allowed_pool
 
     pool = allowed_pool(space)
     if pool is None:

@@ -1,0 +1,1 @@
+"""What a factor space allows: contradictions found, settings drawn, settings restored."""
