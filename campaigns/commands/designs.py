@@ -53,33 +53,48 @@ _ARGUMENTS: Mapping[str, Mapping[str, str]] = {
         "--replicates": "replicates",
     },
     "plackett-burman": {"--runs": "n_runs", "--centre-points": "centre_points"},
-    "central-composite": {"--variant": "kind", "--centre-points": "centre_points"},
+    "central-composite": {
+        "--variant": "kind",
+        "--beyond": "axial",
+        "--centre-points": "centre_points",
+    },
     "box-behnken": {"--centre-points": "centre_points"},
     "latin-hypercube": {"--runs": "n_runs"},
     "sobol": {"--runs": "n_runs"},
 }
+
+Levels = Annotated[int | None, typer.Option(help="Levels per factor (full factorial).")]
+Resolution = Annotated[int | None, typer.Option(help="Of a fraction: 3, 4, 5...")]
+Generators = Annotated[
+    list[str] | None, typer.Option("--generator", help='Of a fraction: "E=ABCD".')
+]
+Axial = Annotated[
+    Variant | None, typer.Option(help="Where the axial runs of a central composite are.")
+]
+Beyond = Annotated[
+    bool, typer.Option("--beyond", help="Axial runs may lie outside the factors' ranges.")
+]
+InStandardOrder = Annotated[
+    bool, typer.Option("--standard-order", help="Do not randomise the order of the runs.")
+]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Show the design; record and write nothing.")
+]
 
 
 def design(
     kind: Annotated[DesignKind, typer.Argument(help="Which kind of design.")],
     *,
     runs: Annotated[int | None, typer.Option("--runs", help="How many runs.")] = None,
-    levels: Annotated[int | None, typer.Option(help="Levels per factor (full factorial).")] = None,
-    resolution: Annotated[int | None, typer.Option(help="Of a fraction: 3, 4, 5...")] = None,
-    generator: Annotated[
-        list[str] | None, typer.Option("--generator", help='Of a fraction: "E=ABCD".')
-    ] = None,
-    variant: Annotated[
-        Variant | None, typer.Option(help="Where the axial runs of a central composite are.")
-    ] = None,
+    levels: Levels = None,
+    resolution: Resolution = None,
+    generator: Generators = None,
+    variant: Axial = None,
+    beyond: Beyond = False,
     centre_points: Annotated[int | None, typer.Option(help="How many centre runs.")] = None,
     replicates: Annotated[int | None, typer.Option(help="How often each factorial run.")] = None,
-    standard_order: Annotated[
-        bool, typer.Option("--standard-order", help="Do not randomise the order of the runs.")
-    ] = False,
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Show the design; record and write nothing.")
-    ] = False,
+    standard_order: InStandardOrder = False,
+    preview: Preview = False,
     out: Annotated[Path, typer.Option("--out", help="The sheet to fill in.")] = DEFAULT_SHEET,
     force: ForceOption = False,
     store: StoreOption = DEFAULT_STORE,
@@ -92,12 +107,13 @@ def design(
         "--runs": runs,
         "--levels": levels,
         "--resolution": resolution,
-        "--generator": generator,
+        "--generator": generator or None,
         "--variant": variant,
+        "--beyond": "beyond" if beyond else None,
         "--centre-points": centre_points,
         "--replicates": replicates,
     }
-    arguments = _arguments(kind, {name: value for name, value in given.items() if value})
+    arguments = _arguments(kind, {n: v for n, v in given.items() if v is not None})
     with opened(store, campaign, actor) as study:
         planned = _plan(study, kind, arguments, randomise=not standard_order)
         if preview:

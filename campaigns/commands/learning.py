@@ -1,5 +1,6 @@
 """What the results say: validation, drivers, the map of the design space, the choice of model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -23,6 +24,8 @@ from campaigns.commands.session import (
 if TYPE_CHECKING:
     from campaigns.events import Censored
     from campaigns.maps import ReliabilityMap
+    from surrogates.drivers import Driver
+    from surrogates.validation import Comparison
 
 ResponseOption = Annotated[
     str | None, typer.Option("--response", help="One response; all measured ones when left out.")
@@ -72,7 +75,7 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Show how well the surrogates predict runs that they have not seen."""
-    from campaigns.commands.console import answer_json, say, show_table, showing_progress
+    from campaigns.commands.console import answer_json, showing_progress
     from campaigns.validations import validate_model
     from doe.responses import Response
 
@@ -94,16 +97,22 @@ def validate(
         answer_json({"responses": found})
         return
     for name, each in compared.items():
-        shares = [f"within {100 * coverage:.0f} %" for coverage in COVERAGES]
-        rows = [
-            [n, v.q2, v.rmse, v.log_density, *(v.coverage[c] for c in COVERAGES)]
-            for n, v in each.validations.items()
-        ]
-        show_table(["candidate", "Q2", "RMSE", "log density", *shares], rows, title=name)
-        for n, v in each.validations.items():
-            say(f"{n}: {v.verdict}")
-        for n, why in each.refusals.items():
-            say(f"{n} was not possible: {why}", style="yellow")
+        _show_comparison(name, each)
+
+
+def _show_comparison(response: str, compared: "Comparison") -> None:
+    from campaigns.commands.console import say, show_table
+
+    shares = [f"within {100 * coverage:.0f} %" for coverage in COVERAGES]
+    rows = [
+        [name, found.q2, found.rmse, found.log_density, *(found.coverage[c] for c in COVERAGES)]
+        for name, found in compared.validations.items()
+    ]
+    show_table(["candidate", "Q2", "RMSE", "log density", *shares], rows, title=response)
+    for name, found in compared.validations.items():
+        say(f"{name}: {found.verdict}")
+    for name, why in compared.refusals.items():
+        say(f"{name} was not possible: {why}", style="yellow")
 
 
 def drivers(
@@ -119,7 +128,7 @@ def drivers(
     as_json: JsonOption = False,
 ) -> None:
     """Rank the factors by how much they drive each response, with intervals."""
-    from campaigns.commands.console import answer_json, say, show_table, stderr
+    from campaigns.commands.console import answer_json, say, stderr
     from campaigns.exports.package import write_image
     from doe.errors import InvalidValueError
 
@@ -137,20 +146,27 @@ def drivers(
         answer_json({"drivers": rows, "units": dict(ranking.units), "notes": list(ranking.notes)})
         return
     for name, found in shown.items():
-        unit = ranking.units[name]
-        columns = ["factor", "share of variation (95 %)", f"effect {unit} (95 %)", "P(strongest)"]
-        cells = [
-            [
-                driver.factor,
-                f"{driver.total.mean:.0%} ({driver.total.low:.0%} to {driver.total.high:.0%})",
-                f"{driver.effect.mean:.2g} ({driver.effect.low:.2g} to {driver.effect.high:.2g})",
-                driver.rank_probability[0],
-            ]
-            for driver in found
-        ]
-        show_table(columns, cells, title=f"Drivers of {name}")
+        _show_drivers(name, ranking.units[name], found)
     for note in ranking.notes:
         say(note)
+
+
+def _show_drivers(response: str, unit: str, drivers: "Sequence[Driver]") -> None:
+    from campaigns.commands.console import show_table
+
+    effect = f"effect, {unit} (95 %)" if unit else "effect (95 %)"
+    cells = [
+        [
+            driver.factor,
+            f"{driver.total.mean:.0%} ({driver.total.low:.0%} to {driver.total.high:.0%})",
+            f"{driver.effect.mean:.2g} ({driver.effect.low:.2g} to {driver.effect.high:.2g})",
+            driver.rank_probability[0],
+            driver.studied,
+        ]
+        for driver in drivers
+    ]
+    columns = ["factor", "share of variation (95 %)", effect, "P(strongest)", "studied"]
+    show_table(columns, cells, title=f"Drivers of {response}")
 
 
 def design_space(

@@ -1,5 +1,7 @@
 """The Bayesian strategy: each run of a batch promises most, given those before it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,7 +86,7 @@ class BayesianStrategy:
             CancelledError: If ``progress`` raised it; nothing was changed.
         """
         progress(0.0, "Reading what the results say")
-        with seeded_torch(rng):
+        with seeded_torch(rng), _one_thread():
             problem = problem_of(context, request, seed=int(rng.integers(SEEDS)))
             return self._propose(problem, context, request, rng, progress)
 
@@ -124,6 +126,20 @@ class BayesianStrategy:
             "n_standing": len(problem.standing),
             "evaluations": list(tally.evaluations),
         }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread, so that sums do not depend on the number of cores.
+
+    The matrices here are small: more threads would mostly wait for each other.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from campaigns.recommending.distances import distances, runs_known
 from campaigns.recommending.strategy import ProposedRun, Reason, ResponsePrediction, StrategyContext
 from doe.arrays import BoolArray, FloatArray
 from doe.constraints import ForbiddenCombination
-from doe.errors import InfeasibleSpaceError
+from doe.errors import InfeasibleSpaceError, UnknownNameError
 from doe.factors import CategoricalFactor, Value
 from doe.space import FactorSpace
 from surrogates.surrogate import NEW_BLOCK, Block, SurrogateSet
@@ -43,6 +43,7 @@ def proposed_runs(
     Raises:
         InfeasibleSpaceError: If a setting is not allowed or not on the steps. No strategy may hand
             out such a run, so nothing is mended here.
+        UnknownNameError: If there is no such block factor.
     """
     space = context.space
     refuse_forbidden(space, settings)
@@ -174,6 +175,11 @@ def _seen(context: StrategyContext, block: Mapping[str, str], responses: Sequenc
     observations = context.observations
     known: dict[str, str] = {}
     for factor, level in block.items():
+        if factor not in observations.recorded:
+            raise UnknownNameError(
+                f"The batch is to be run in {factor} '{level}', but no block factor is called "
+                f"'{factor}'; there are {[block.name for block in context.space.blocks]}."
+            )
         column = observations.recorded[factor]
         seen = [
             {str(column[m.run]) for m in observations.measurements if m.response == response}

@@ -36,7 +36,9 @@ def reason_for(
     parts = decompose(acquisition, setting)
     told = _Telling(acquisition, parts, tuple(standing_names))
     if repeat is not None:
-        return Reason("replicate", told.replicate(repeat), {"replicate": 1.0})
+        # What would be lost by doing the best new setting instead.
+        lost = 1 - min(1.0, repeat.gain_of_new / max(repeat.gain, 1e-300))
+        return Reason("replicate", told.replicate(repeat), {"replicate": round(lost, 6)})
     tag: Tag = parts.tag
     match tag:
         case "explore":

@@ -113,7 +113,8 @@ class Reason:
     Attributes:
         tag: The cause without which the acquisition would fall the most.
         sentence: The same in one plain sentence, with the numbers behind it.
-        parts: Share of the acquisition that falls away when each cause is removed.
+        parts: Share of the acquisition that falls away when each cause is removed; for a repeat,
+            when the best new setting is taken instead.
     """
 
     tag: Tag

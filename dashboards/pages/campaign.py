@@ -72,5 +72,5 @@ class CampaignPage(pn.viewable.Viewer):
 def _share(part: pn.viewable.Viewer, flex: str) -> Component:
     holder = column(part)
     # Only a height that is left open is stretched to that of the card beside it.
-    holder.styles = {"flex": flex, "min-width": "0", "height": "auto"}
+    holder.styles = {**holder.styles, "flex": flex, "min-width": "0", "height": "auto"}
     return holder

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Component = Any  # param builds the classes of panel at run time: their attributes have no types
 Handler = Callable[[], None]
 
+# Panel ends everything at the height of the window; what is higher would cover what follows.
+UNBOUND = {"max-height": "none"}
+
 # The constructors of param's classes have no types, so each call of one here is an untyped call.
 
 
@@ -38,7 +41,7 @@ def column(*contents: Component, gap: int = 0, name: str = "", **options: Any) -
         *contents,
         sizing_mode="stretch_width",
         margin=0,
-        styles={"gap": f"{gap}px"},
+        styles={**UNBOUND, "gap": f"{gap}px"},
         css_classes=[name] if name else [],
         **options,
     )
@@ -77,7 +80,7 @@ def section(
         sizing_mode="stretch_width",
         margin=0,
         css_classes=[f"section-{name}"],
-        styles={"flex": "1 1 auto"} if fills else {},
+        styles={**UNBOUND, "flex": "1 1 auto"} if fills else UNBOUND,
         stylesheets=[".paper { height: 100%; }"] if fills else [],
         sx={"padding": "16px 20px", "gap": "10px", "minHeight": "100%", "boxSizing": "border-box"},
     )

@@ -114,7 +114,7 @@ class DesignSpaceView(pn.viewable.Viewer):
         side = column(self._choices, self._progress, gap=16)
         side.styles = {**side.styles, "flex": "1 1 260px", "max-width": "340px"}
         picture = column(self._figure)
-        picture.styles = {"flex": "3 1 560px", "min-width": "0"}
+        picture.styles = {**picture.styles, "flex": "3 1 560px", "min-width": "0"}
         return pn.FlexBox(  # type: ignore[no-untyped-call]  # param's constructors have no types
             picture, side, gap="28px", sizing_mode="stretch_width", margin=0
         )

@@ -96,15 +96,14 @@ def read_table(
         recognised=vocabulary.recognised,
         required=len(space.names),
     )
-    findings = Findings(found.file_name, found.sheet)
-    findings.notes.extend(f"{found.file_name}: {note}" for note in found.notes)
+    findings = _findings(found)
     columns, ignored = matched_columns(found, vocabulary, _tidied(units), findings)
     rows = _read_rows(found, columns, vocabulary, decimal, findings)
     check_runs(rows, space, columns, findings)
     measurements = gathered_measurements(rows, columns, findings)
     findings.raise_problems()
-    observations = gathered_observations(rows, space, responses, measurements)
-    observations = with_derived_covariates(observations, columns, findings)
+    gathered = gathered_observations(rows, space, responses, measurements)
+    observations = with_derived_covariates(gathered, columns, findings)
     note_contradictions(observations, rows, findings)
     return TableImport(
         frame=wide_frame(rows, space, columns),
@@ -160,3 +159,9 @@ def _conversions(columns: Sequence[Column], vocabulary: Vocabulary) -> dict[str,
         for column in columns
         if not column.change.is_identity
     }
+
+
+def _findings(found: SheetRows) -> Findings:
+    findings = Findings(found.file_name, found.sheet)
+    findings.notes.extend(f"{found.file_name}: {note}" for note in found.notes)
+    return findings

@@ -182,6 +182,21 @@ def test_the_numbers_behind_a_figure_open_by_keyboard(page: Page):
     expect(rows).to_have_count(2, timeout=10_000)
 
 
+def test_no_section_covers_another_in_a_narrow_window(page: Page):
+    page.set_viewport_size({"width": 1000, "height": 700})
+    page.wait_for_timeout(800)  # the figures follow the width
+
+    names = ("overview", "runs", "drivers", "map", "batch")
+    boxes = [page.locator(f".section-{name}").bounding_box() for name in names]
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    ends = [box["y"] + box["height"] for box in boxes if box]
+    starts = [box["y"] for box in boxes if box]
+    assert len(ends) == len(names)
+    assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 1000 for box in boxes if box)
+
+
 @pytest.mark.requirement("MG-7")
 def test_pressing_approve_writes_an_event_for_that_run(page: Page, store: Path):
     run = undecided(page)[-1]

@@ -6,6 +6,7 @@ each other: ``spaces_with_setting`` returns both.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -54,36 +55,48 @@ _PLAIN_NAMES = [
 _UNITS = ["", "g/L", "h", "d", "degC", "mmol/L", "rpm", "mL/min"]
 _LEVELS = ["A", "B", "resin 1", "resin 2", "yes", "no", "1", "2", "01", "nan", "Süd", "None"]
 
+# Made once: making a strategy takes longer than drawing from it.
+_STEPS = st.sampled_from([0.01, 0.1, 0.3, 0.5, 1.0, 2.5])
+_N_STEPS = st.integers(2, 60)
+_FLAGS = st.booleans()
+_LEARN_FROM = st.sampled_from(["actual", "target"])
 _letters = st.characters(exclude_categories=("C", "Z"), exclude_characters="`")
 
 
+@cache
 def names() -> st.SearchStrategy[str]:
     """Names that the types accept: plain ones, spaces, symbols, other scripts."""
     unusual = st.text(_letters, min_size=1, max_size=8).filter(str.isprintable)
     return st.sampled_from(_PLAIN_NAMES) | unusual
 
 
+@cache
 def unique_names(min_size: int, max_size: int) -> st.SearchStrategy[list[str]]:
     return st.lists(names(), min_size=min_size, max_size=max_size, unique=True)
 
 
+@cache
 def numbers(low: float = -1000.0, high: float = 1000.0) -> st.SearchStrategy[float]:
     """Numbers as people write them, with two decimals."""
     return st.integers(math.ceil(low * 100), math.floor(high * 100)).map(lambda i: i / 100)
 
 
+@cache
 def units() -> st.SearchStrategy[str]:
     return st.sampled_from(_UNITS)
 
 
+@cache
 def levels() -> st.SearchStrategy[tuple[str, ...]]:
     return st.lists(st.sampled_from(_LEVELS), min_size=2, max_size=4, unique=True).map(tuple)
 
 
+@cache
 def changes() -> st.SearchStrategy[Any]:
     return st.sampled_from(["easy", "hard", "very_hard"])
 
 
+@cache
 def capabilities() -> st.SearchStrategy[ControlCapability]:
     positive = numbers(0.01, 10.0)
     spread = st.sampled_from(["normal", "truncated_normal"])
@@ -103,17 +116,17 @@ def continuous_factors(
 ) -> ContinuousFactor:
     scale = draw(st.sampled_from(scales))
     low = draw(numbers(0.01, 100.0) if scale == "log" else numbers(-100.0, 100.0))
-    step, n_steps = draw(st.sampled_from([0.01, 0.1, 0.3, 0.5, 1.0, 2.5])), draw(st.integers(2, 60))
+    step, n_steps = draw(_STEPS), draw(_N_STEPS)
     return ContinuousFactor(
         name,
         low,
         round(low + n_steps * step, 6),
         draw(units()),
-        step=step if steps and draw(st.booleans()) else None,
+        step=step if steps and draw(_FLAGS) else None,
         scale=scale,
         change=draw(changes()),
         capability=draw(st.none() | capabilities()),
-        learn_from=draw(st.sampled_from(["actual", "target"])),
+        learn_from=draw(_LEARN_FROM),
         tolerance=draw(st.none() | numbers(0.0, 5.0)),
     )
 
@@ -139,7 +152,7 @@ def mixtures_with_setting(
     n = len(component_names)
     cuts = sorted(draw(st.lists(st.integers(0, N_SHARES), min_size=n - 1, max_size=n - 1)))
     shares = [b - a for a, b in zip([0, *cuts], [*cuts, N_SHARES], strict=True)]
-    stepped, unit = draw(st.booleans()), draw(units())
+    stepped, unit = draw(_FLAGS), draw(units())
     components, setting = [], {}
     for name, share in zip(component_names, shares, strict=True):
         low = draw(st.integers(0, share))
@@ -177,7 +190,7 @@ def recorded_factors(draw: st.DrawFn, available: Sequence[str]) -> tuple[Recorde
             factors.append(Context(name, draw(levels())))
         else:
             nested = draw(st.none() | st.sampled_from(blocks)) if blocks else None
-            factors.append(BlockFactor(name, random=draw(st.booleans()), nested_in=nested))
+            factors.append(BlockFactor(name, random=draw(_FLAGS), nested_in=nested))
     return tuple(factors)
 
 
@@ -276,7 +289,7 @@ def expression_constraints(
     form = draw(st.sampled_from(sorted(forms)))
     text = form.format(a=quoted(first), b=quoted(second))
     slack = draw(numbers(0.5, 50.0))
-    if draw(st.booleans()):
+    if draw(_FLAGS):
         return ExpressionConstraint(f"{text} <= {forms[form] + slack!r}")
     return ExpressionConstraint(f"{text} >= {forms[form] - slack!r}")
 
@@ -300,7 +313,7 @@ def spaces_with_setting(
 ) -> tuple[FactorSpace, pd.DataFrame]:
     """A factor space and one setting that it allows, as a table of one row."""
     available = draw(unique_names(6, 9))
-    with_mixture = draw(st.booleans()) if mixture is None else mixture
+    with_mixture = draw(_FLAGS) if mixture is None else mixture
     n_searched = draw(st.integers(0 if with_mixture else 1, 3))
     factors: list[SearchedFactor] = [draw(searched_factors(n)) for n in available[:n_searched]]
     setting = {factor.name: draw(values_of(factor)) for factor in factors}

@@ -7,7 +7,7 @@ import pytest
 from campaigns.recommending.distances import distances
 from campaigns.recommending.facts import proposed_runs
 from campaigns.recommending.strategy import Reason
-from doe.errors import InfeasibleSpaceError
+from doe.errors import InfeasibleSpaceError, UnknownNameError
 from doe.responses import DerivedResponse, Specification
 from tests.campaigns.recommending.examples import (
     CONSTRAINED,
@@ -83,6 +83,20 @@ def test_drawn_and_closed_probabilities_agree(observations):
     assert sampled.probability_in_specification == pytest.approx(
         exact.probability_in_specification, abs=4 * standard_error
     )
+
+
+def test_a_block_factor_that_does_not_exist_is_refused(observations):
+    context = context_of(observations)
+
+    with pytest.raises(UnknownNameError, match="no block factor is called 'day'"):
+        proposed_runs(
+            context,
+            HERE,
+            [REASON] * 2,
+            [None] * 2,
+            block={"day": "mon"},
+            rng=np.random.default_rng(1),
+        )
 
 
 @pytest.mark.requirement("OPT-4")
