@@ -70,17 +70,22 @@ TABLE_STYLESHEET = f"""
 .tabulator {{ font-size: 13px !important; border: none !important; background: #FFFFFF !important;
              font-variant-numeric: tabular-nums; }}
 .tabulator .tabulator-header {{ background: #FFFFFF !important; color: {MUTED} !important;
-    border-bottom: 1px solid {LINE} !important; font-size: 12.5px !important; }}
+    border-bottom: 1px solid {LINE} !important; font-size: 12px !important; }}
 .tabulator .tabulator-header .tabulator-col {{ background: #FFFFFF !important;
     border-right: none !important; min-width: 40px; }}
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content {{
     padding: 4px 6px !important; }}
 .tabulator .tabulator-col .tabulator-col-content .tabulator-col-title {{
-    white-space: normal !important; font-weight: 500; padding-right: 14px !important; }}
+    white-space: normal !important; font-weight: 500; padding-right: 0 !important; }}
+.tabulator .tabulator-col .tabulator-col-sorter {{ display: none !important; }}
+.tabulator .tabulator-col:hover .tabulator-col-sorter,
+.tabulator .tabulator-col[aria-sort="ascending"] .tabulator-col-sorter,
+.tabulator .tabulator-col[aria-sort="descending"] .tabulator-col-sorter {{
+    display: flex !important; }}
 .tabulator .tabulator-row {{ border-bottom: 1px solid #EEF1F4 !important;
     min-height: 28px !important; background: #FFFFFF !important; }}
 .tabulator .tabulator-row .tabulator-cell {{ border-right: none !important;
-    height: auto !important; padding: 6px 8px !important; }}
+    height: auto !important; padding: 6px !important; }}
 .tabulator .tabulator-row:hover {{ background: {BACKGROUND} !important; }}
 .tabulator .tabulator-frozen.tabulator-frozen-left {{ border-right: none !important; }}
 .tabulator .tabulator-footer {{ background: #FFFFFF !important; border-top: 1px solid {LINE}; }}

@@ -2,13 +2,16 @@
 
 from html import escape
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
 from dashboards.pages.components import Component, html, number_format, section, table
 from dashboards.session import Session
 from dashboards.tables import Column, RunTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HEIGHT = 500
 
@@ -63,17 +66,19 @@ def _options(runs: RunTable) -> dict[str, Any]:
         "frozen_columns": ["run"],
         "height": min(_HEIGHT, 76 + 31 * len(runs.frame)),
         "layout": "fit_columns",
-        "widths": {"run": 58, **{column.name: _width(column) for column in runs.columns}},
+        "widths": {"run": 44, **{c.name: _width(c, runs.frame[c.name]) for c in runs.columns}},
         "header_align": {column.name: "right" for column in numbers},
         "css_classes": ["runs-table"],
     }
 
 
-def _width(column: Column) -> int:
+def _width(column: Column, values: "pd.Series[Any]") -> int:
     """Return the width of a column in pixels: its longest word, the rest goes on further lines."""
     if column.name == "status":
-        return 96
-    longest = max(map(len, column.title.split(" ")))
-    # Three lines at most: "start wet / mass / (g/L)".
-    characters = max(longest, ceil(len(column.title) / 3) + 2)
-    return min(180, max(64, 34 + 7 * characters))
+        return 84
+    # Three lines at most, as in "start wet / mass / (g/L)".
+    words = [*column.title.split(" "), " " * (ceil(len(column.title) / 3) + 2)]
+    if column.decimals is None:
+        words += [str(value) for value in values]
+    widest = max(len(word) + 0.5 * sum(word.count(letter) for letter in "mwMW") for word in words)
+    return min(200, max(50, round(14 + 7.2 * widest)))

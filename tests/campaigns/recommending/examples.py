@@ -1,11 +1,14 @@
 """Small campaigns with a known truth, shared by the tests of strategies."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from campaigns.recommending.strategy import StrategyContext
+from campaigns.recommending.bayesian import BayesianStrategy
+from campaigns.recommending.search import Effort
+from campaigns.recommending.strategy import BatchRequest, Proposal, Strategy, StrategyContext
 from doe.arrays import FloatArray
 from doe.constraints import ForbiddenCombination, LinearConstraint
 from doe.factors import (
@@ -32,6 +35,7 @@ from surrogates.surrogate import SurrogateSet
 Truth = Callable[[pd.DataFrame], FloatArray]
 
 QUICK = GPOptions(n_starts=1)
+QUICK_STRATEGY = BayesianStrategy(Effort(n_draws=64, n_raw=128, n_starts=3, n_iterations=30))
 TITRE = Response("titre", "g/L")
 PURITY = Response("purity", "%")
 
@@ -145,3 +149,16 @@ def known_scales(
 def settings_of(runs: Sequence[object]) -> pd.DataFrame:
     """Return the settings of proposed runs, one row each."""
     return pd.DataFrame([dict(run.settings) for run in runs])  # type: ignore[attr-defined]  # runs
+
+
+def propose(
+    context: StrategyContext,
+    n_runs: int = 2,
+    *,
+    seed: int = 3,
+    strategy: Strategy = QUICK_STRATEGY,
+    **request: Any,
+) -> Proposal:
+    """Return what a strategy proposes for a campaign."""
+    rng = np.random.default_rng(seed)
+    return strategy.propose(context, BatchRequest(n_runs, **request), rng=rng)

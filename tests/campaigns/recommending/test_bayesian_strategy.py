@@ -3,17 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from campaigns.recommending.bayesian import BayesianStrategy
-from campaigns.recommending.distances import distances
-from campaigns.recommending.search import Effort
-from campaigns.recommending.space_filling import SpaceFillingStrategy
 from campaigns.recommending.strategy import BatchRequest, Strategy
 from doe.constraints import ExpressionConstraint
-from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor
+from doe.factors import CategoricalFactor, ContinuousFactor
 from doe.responses import (
     DerivedResponse,
     Desirability,
@@ -31,30 +24,22 @@ from tests.campaigns.recommending.examples import (
     MEDIUM,
     MIXED,
     PURITY,
+    QUICK_STRATEGY,
     SQUARE,
     TITRE,
     context_of,
     hill,
-    known_scales,
     medium_hill,
     mixed_hill,
+    propose,
     settings_of,
     study,
 )
-from tests.doe.strategies import spaces
-
-LITTLE = Effort(n_draws=64, n_raw=128, n_starts=3, n_iterations=30)
-STRATEGY = BayesianStrategy(LITTLE)
 
 
 def purity(settings):
     """Return a purity that falls with the feed: 95 % at feed 3, 91 % at feed 5."""
     return 101 - 2 * settings["feed"].to_numpy(np.float64)
-
-
-def propose(context, n_runs=2, *, seed=3, strategy=STRATEGY, **request):
-    rng = np.random.default_rng(seed)
-    return strategy.propose(context, BatchRequest(n_runs, **request), rng=rng)
 
 
 def best_found(strategy: Strategy | None, seed: int, *, n_batches: int = 3) -> float:
@@ -89,7 +74,7 @@ def test_three_batches_of_three_find_the_top_of_a_hill_that_random_runs_miss():
     """
     seeds = range(6)
 
-    regret = 10 - np.array([best_found(STRATEGY, seed) for seed in seeds])
+    regret = 10 - np.array([best_found(QUICK_STRATEGY, seed) for seed in seeds])
     random = 10 - np.array([best_found(None, seed) for seed in seeds])
 
     assert regret.mean() < 0.15
@@ -226,29 +211,6 @@ def test_a_limit_that_the_goal_pushes_towards_anyway_changes_nothing():
     assert all(run.probability_in_specification < 1e-6 for run in limited.runs)
 
 
-def test_pending_runs_are_left_alone_and_their_place_is_not_wanted_again():
-    context = context_of(study(SQUARE, {"titre": hill}, n_runs=12, noise=0.1))
-    first = settings_of(propose(context, 1).runs)
-    first.index = pd.Index(["P1"])
-
-    waiting = propose(context_of(context.observations, pending=first), 2)
-
-    gaps = distances(SQUARE, settings_of(waiting.runs), first)
-    assert gaps.min() > 0.02
-
-
-def test_runs_of_a_batch_are_chosen_for_what_each_adds():
-    context = context_of(study(SQUARE, {"titre": hill}, n_runs=10, noise=0.1))
-
-    proposal = propose(context, 4)
-
-    settings = settings_of(proposal.runs)
-    gaps = distances(SQUARE, settings, settings) + np.eye(4)
-    assert gaps.min() > 0.01
-    values = [run.acquisition for run in proposal.runs]
-    assert values[0] == max(values)
-
-
 @pytest.mark.requirement("OPT-3")
 def test_two_goals_spread_the_batch_along_the_trade_off():
     """Titre is best at pH 7.4, waste at pH 6.4: every compromise has a pH between."""
@@ -319,116 +281,3 @@ def test_a_response_computed_from_others_can_be_the_goal_and_the_limit():
     assert prediction.low < truth < prediction.high
     assert prediction.unit == "g h/(L mL)"
     assert limited.probability_in_specification > 0.7
-
-
-def test_in_an_exhausted_space_the_most_instructive_run_is_repeated():
-    space = FactorSpace((DiscreteFactor("day", (1, 2, 3)),))
-    settings = pd.DataFrame({"day": [1.0, 2.0, 3.0]})
-    truth = {"titre": lambda s: np.array([1.0, 3.0, 3.1])}
-    options = known_scales(length={"day": 0.3}, signal=2.0, noise=1.0, mean=2.0)
-    observations = study(space, truth, settings=settings, noise=0.0)
-
-    proposal = propose(context_of(observations, options=options), 2)
-
-    assert [run.reason.tag for run in proposal.runs] == ["replicate"] * 2
-    assert {run.settings["day"] for run in proposal.runs} == {2.0, 3.0}
-    assert all(run.nearest_distance == 0 for run in proposal.runs)
-    assert "repeat a setting" in proposal.notes[-1]
-
-
-def test_a_repeated_run_is_left_alone_once_its_value_is_known():
-    """The cause of a repeat is the noise: with 40 results as predicted it is gone."""
-    space = FactorSpace((DiscreteFactor("day", (1, 2, 3)),))
-    days = pd.DataFrame({"day": [1.0, 2.0, 3.0]})
-    options = known_scales(length={"day": 0.3}, signal=2.0, noise=1.0, mean=2.0)
-    titre = {"titre": lambda s: s["day"].map({1.0: 1.0, 2.0: 3.0, 3.0: 3.1}).to_numpy().copy()}
-    context = context_of(study(space, titre, settings=days, noise=0.0), options=options)
-    (run,) = propose(context, 1).runs
-    day = run.settings["day"]
-    again = pd.concat([days, pd.DataFrame({"day": [day] * 40})], ignore_index=True)
-
-    def as_predicted(table):
-        values = titre["titre"](table)
-        values[3:] = run.predictions[0].mean
-        return values
-
-    known = context_of(
-        study(space, {"titre": as_predicted}, settings=again, noise=0.0), options=options
-    )
-
-    (after,) = propose(known, 1).runs
-
-    assert run.reason.tag == after.reason.tag == "replicate"
-    assert run.reason.parts["replicate"] > 0.9
-    assert after.settings["day"] != day
-
-
-def test_the_batch_is_predicted_for_the_block_it_will_be_run_in():
-    from doe.factors import BlockFactor
-
-    space = FactorSpace((*SQUARE.factors, BlockFactor("day")))
-    settings = SQUARE.sample(16, rng=np.random.default_rng(1))
-    settings["day"] = ["mon", "tue"] * 8
-    shift = np.where(settings["day"] == "mon", 3.0, -3.0)
-    observations = study(space, {"titre": lambda s: hill(s) + shift}, settings=settings, noise=0.1)
-    context = context_of(observations)
-
-    means = {
-        day: propose(context, 1, block={"day": day}).runs[0].predictions[0].mean
-        for day in ("mon", "tue", "wed")
-    }
-
-    assert means["mon"] - means["tue"] == pytest.approx(6.0, abs=1.5)
-    assert means["tue"] < means["wed"] < means["mon"]
-
-
-def test_the_work_that_was_done_is_counted():
-    context = context_of(study(SQUARE, {"titre": hill}))
-
-    work = propose(context, 2).work
-
-    assert work["n_draws"] == 64
-    assert len(work["evaluations"]) == 2
-    assert all(128 <= n < 1_000 for n in work["evaluations"])
-
-
-def test_the_batch_does_not_depend_on_the_number_of_threads():
-    context = context_of(study(SQUARE, {"titre": hill}))
-    n_threads = torch.get_num_threads()
-    proposals = []
-    try:
-        for n in (1, 2):
-            torch.set_num_threads(n)
-            proposals.append(propose(context, 2))
-            assert torch.get_num_threads() == n
-    finally:
-        torch.set_num_threads(n_threads)
-
-    assert proposals[0] == proposals[1]
-
-
-def test_space_filling_spreads_where_the_bayesian_strategy_focuses():
-    context = context_of(study(SQUARE, {"titre": hill}, n_runs=20, noise=0.05))
-
-    focused = settings_of(propose(context, 4).runs)
-    spread = settings_of(propose(context, 4, strategy=SpaceFillingStrategy()).runs)
-
-    assert hill(focused).mean() > hill(spread).mean() + 2
-
-
-@pytest.mark.requirement("OPT-3")
-@given(space=spaces(recorded=False), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=8)
-def test_in_any_factor_space_every_run_is_allowed_and_on_the_steps(space, seed):
-    """Steps, levels, log scales, mixtures and all kinds of constraints together."""
-    runs = space.sample(6, rng=np.random.default_rng(seed))
-    rising = {"result": lambda table: np.linspace(0, 1, len(table))}
-    observations = study(space, rising, (Response("result"),), settings=runs, seed=seed)
-    context = context_of(observations, Single(Goal("result")))
-    little = Effort(n_draws=32, n_raw=32, n_starts=2, n_iterations=10)
-
-    for strategy in (BayesianStrategy(little), SpaceFillingStrategy(n_drawn=32)):
-        batch = settings_of(propose(context, 2, seed=seed, strategy=strategy).runs)
-
-        assert space.contains(batch).all()
-        assert space.on_steps(batch).all()
