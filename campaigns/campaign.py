@@ -289,12 +289,12 @@ class Campaign:
         """Take the results of a filled-in run sheet that was read with ``doe.read_table``.
 
         Settings that differ from those asked for count as achieved.
-
-        Raises:
-            UnknownNameError: If a run of the sheet is not in the campaign.
         """
         values, actual, recorded = intake.from_table(self._state, table.observations)
-        self.record(values, actual=actual, recorded=recorded)
+        source = (table.file_name, table.sha256)
+        event = happened.MeasurementsRecorded(values, actual, recorded, *source)
+        intake.check_recorded(self._state, event)
+        self._append(happened.draft(event))
         return tuple(dict.fromkeys(measurement.run for measurement in values))
 
     def fail(self, run: str, reason: str) -> None:

@@ -136,11 +136,15 @@ class MeasurementsRecorded:
         measurements: The values.
         actual: By run, the settings achieved.
         recorded: By run, covariates, contexts and blocks.
+        file_name: The run sheet they came from, if any.
+        file_sha256: SHA-256 of that file.
     """
 
     measurements: tuple[Measurement, ...]
     actual: Mapping[str, SettingsMap] = field(default_factory=dict, hash=False)
     recorded: Mapping[str, SettingsMap] = field(default_factory=dict, hash=False)
+    file_name: str | None = None
+    file_sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -128,17 +128,7 @@ def learning_rows(
             was not allowed for, or a setting or block level is missing.
         TooFewDataError: If no run has a value.
     """
-    described = observations.response(response)
-    if not isinstance(described, Response):
-        raise InvalidValueError(
-            f"'{response}' is derived from other responses: learn those, and it is computed from "
-            "their joint draws."
-        )
-    if described.kind == "pass_fail":
-        raise InvalidValueError(
-            f"'{response}' is pass/fail; surrogates learn continuous responses. Learn the "
-            "measured quantity behind it, or leave it out with responses=[...]."
-        )
+    described = _continuous(observations, response)
     values, warnings = _uncensored(observations.values(response), described, censored)
     values = values[values["value"].notna()]
     if values.empty:
@@ -168,6 +158,21 @@ def learning_rows(
         groups=np.array([int(by_run[run]) for run in settings.index], dtype=np.int64),
         warnings=tuple(warnings),
     )
+
+
+def _continuous(observations: Observations, response: str) -> Response:
+    described = observations.response(response)
+    if not isinstance(described, Response):
+        raise InvalidValueError(
+            f"'{response}' is derived from other responses: learn those, and it is computed from "
+            "their joint draws."
+        )
+    if described.kind == "pass_fail":
+        raise InvalidValueError(
+            f"'{response}' is pass/fail; surrogates learn continuous responses. Learn the "
+            "measured quantity behind it, or leave it out with responses=[...]."
+        )
+    return described
 
 
 def _uncensored(

@@ -65,13 +65,8 @@ def probability_map(
             are the same, or the target is not between 0 and 1.
         UnknownNameError: If there is no such factor or response.
     """
-    if not 0 < reliability_target < 1:
-        raise InvalidValueError(
-            f"reliability_target must be between 0 and 1, got {reliability_target}."
-        )
-    across, up = _axis_factor(surrogate_set, x), _axis_factor(surrogate_set, y)
-    if x == y:
-        raise InvalidValueError(f"A map needs two different factors, got '{x}' twice.")
+    _check_target(reliability_target)
+    across, up = _axes(surrogate_set, x, y)
     ranges = FactorRanges.studied(surrogate_set)
     fixed = _fixed(ranges, {x, y}, at or {})
     columns, rows = _places(across, n), _places(up, n)
@@ -100,6 +95,22 @@ def probability_map(
         y=_axis(up),
         layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, x, y)),
     )
+
+
+def _check_target(reliability_target: float) -> None:
+    if not 0 < reliability_target < 1:
+        raise InvalidValueError(
+            f"reliability_target must be between 0 and 1, got {reliability_target}."
+        )
+
+
+def _axes(
+    surrogate_set: SurrogateSet, x: str, y: str
+) -> tuple[ContinuousFactor | DiscreteFactor, ContinuousFactor | DiscreteFactor]:
+    across, up = _axis_factor(surrogate_set, x), _axis_factor(surrogate_set, y)
+    if x == y:
+        raise InvalidValueError(f"A map needs two different factors, got '{x}' twice.")
+    return across, up
 
 
 def _axis_factor(surrogate_set: SurrogateSet, name: str) -> ContinuousFactor | DiscreteFactor:

@@ -1,6 +1,6 @@
 """The Bayesian strategy: each run of a batch promises most, given those before it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from campaigns.recommending.strategy import (
     BatchRequest,
     Progress,
     Proposal,
+    ProposedRun,
     Reason,
     StrategyContext,
     no_progress,
@@ -114,7 +115,8 @@ class BayesianStrategy:
             context, settings, chosen.reasons, chosen.values, block=request.block, rng=rng
         )
         work = self._work(problem, len(acquisition.normals), search.tally)
-        return Proposal(runs, self.name, work, (*problem.notes, *chosen.notes()))
+        notes = (*problem.notes, *chosen.notes(), *_extrapolation_note(runs))
+        return Proposal(runs, self.name, work, notes)
 
     def _work(self, problem: Problem, n_draws: int, tally: Tally) -> dict[str, JSON]:
         return {
@@ -126,6 +128,17 @@ class BayesianStrategy:
             "n_standing": len(problem.standing),
             "evaluations": list(tally.evaluations),
         }
+
+
+def _extrapolation_note(runs: Sequence[ProposedRun]) -> tuple[str, ...]:
+    n_outside = sum(run.extrapolates for run in runs)
+    if not n_outside:
+        return ()
+    return (
+        f"{n_outside} of {len(runs)} runs lie outside what the runs so far support: they would "
+        "teach the most, and their predictions are the least sure. To stay closer, hold factors "
+        "fixed or narrow the ranges that are searched.",
+    )
 
 
 @contextmanager
