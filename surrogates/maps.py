@@ -72,8 +72,7 @@ def probability_map(
     columns, rows = _places(across, n), _places(up, n)
     settings = _grid(ranges, (x, y), columns, rows, fixed)
     found = probability_in_specification(surrogate_set, specifications, settings, rng=rng)
-    predictions = [s.predict(settings) for s in surrogate_set.surrogates.values()]
-    outside = np.any([prediction.extrapolates for prediction in predictions], axis=0)
+    outside = _extrapolates(surrogate_set, settings)
     shape = (len(rows), len(columns))
     surface = Surface(
         "P(all specifications met)",
@@ -95,6 +94,11 @@ def probability_map(
         y=_axis(up),
         layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, x, y)),
     )
+
+
+def _extrapolates(surrogate_set: SurrogateSet, settings: "pd.DataFrame") -> BoolArray:
+    predictions = [s.predict(settings) for s in surrogate_set.surrogates.values()]
+    return np.any([prediction.extrapolates for prediction in predictions], axis=0)
 
 
 def _check_target(reliability_target: float) -> None:
