@@ -205,12 +205,13 @@ class Campaign:
         if isinstance(source, Observations):
             event = intake.imported(self._state, source)
         else:
+            intake.check_not_imported(self._state, source.sha256)
             event = replace(
                 intake.imported(self._state, source.observations),
                 file_name=source.file_name,
                 file_sha256=source.sha256,
                 columns=dict(source.columns),
-                notes=tuple(source.notes),
+                notes=source.notes,
             )
         self._append(happened.draft(event))
         return tuple(entry.run for entry in event.runs)
@@ -235,16 +236,11 @@ class Campaign:
         """
         from campaigns.reproduction import recommendation
 
-        asked = request if isinstance(request, BatchRequest) else BatchRequest(request)
         state = self._state
-        event = recommendation(
-            state,
-            asked,
-            strategy,
-            surrogates=self.surrogates if state.measurements else None,
-            progress=progress,
-        )
-        self._append(happened.draft(event))
+        asked = request if isinstance(request, BatchRequest) else BatchRequest(request)
+        learn = self.surrogates if state.measurements else None
+        event = recommendation(state, asked, strategy, surrogates=learn, progress=progress)
+        self._append(happened.draft(event), expected=state.sequence)
         return Batch.of(event)
 
     def approve(self, runs: Iterable[str]) -> None:
@@ -388,10 +384,10 @@ class Campaign:
 
         return export_campaign(self, folder, replace=replace)
 
-    def _append(self, draft: Draft) -> None:
+    def _append(self, draft: Draft, expected: int | None = None) -> None:
         before = self._state.sequence
-        stream = stream_of(self.name)
-        stored = self.ledger.append(stream, [draft], actor=self.actor, expected=before)
+        seen = before if expected is None else expected
+        stored = self.ledger.append(stream_of(self.name), [draft], actor=self.actor, expected=seen)
         # An idempotent repeat returns the event that is there, which was taken over long ago.
         self._state = advance(self._state, [e for e in stored if e.sequence > before])
 

@@ -18,6 +18,9 @@ from doe.responses import (
 )
 from doe.space import FactorSpace
 
+# Columns that run sheets and tables of runs have besides factors and responses.
+RESERVED = frozenset({"run", "order", "status", "replicate", "run order", "standard order"})
+
 
 @dataclass(frozen=True)
 class CampaignDefinition:
@@ -59,6 +62,7 @@ class CampaignDefinition:
             )
         if self.seed >= 2**53:
             raise InvalidValueError(f"The seed {self.seed} is too large: use one below 2^53.")
+        _check_reserved(self)
         check_responses(self.space, self.responses)
         check_limits(self.responses, self.specifications, self.objective)
 
@@ -66,6 +70,15 @@ class CampaignDefinition:
     def space(self) -> FactorSpace:
         """The factor space of the campaign."""
         return FactorSpace(self.factors, self.constraints, self.mixture_total)
+
+
+def _check_reserved(definition: CampaignDefinition) -> None:
+    for named in (*definition.factors, *definition.responses):
+        if named.name.casefold() in RESERVED:
+            raise InvalidValueError(
+                f"The name '{named.name}' is taken: run sheets have a column '{named.name}' of "
+                "their own. Choose another name, such as 'stir order' for 'order'."
+            )
 
 
 def check_responses(space: FactorSpace, responses: Iterable[AnyResponse]) -> None:

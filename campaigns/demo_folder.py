@@ -20,6 +20,9 @@ def fresh_folder(wanted: Path) -> Path:
     Raises:
         InvalidValueError: If the name is that of a file.
     """
+    wanted = wanted.resolve()
+    if not wanted.name:
+        raise InvalidValueError(f"'{wanted}' is no folder to write to: name another with --folder.")
     for number in range(1, _MOST_FOLDERS):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         if folder.exists() and not folder.is_dir():

@@ -24,6 +24,19 @@ def new_run_names(state: CampaignState, n_runs: int) -> tuple[str, ...]:
     return tuple(str(next(numbers)) for _ in range(n_runs))
 
 
+def check_not_imported(state: CampaignState, sha256: str) -> None:
+    """Refuse a file that was imported before: its runs would count twice, as replicates.
+
+    Raises:
+        StateError: With the name under which it was imported.
+    """
+    if sha256 in state.files:
+        raise StateError(
+            f"The same file was imported before, as '{state.files[sha256]}': its runs would count "
+            "twice. Import a file that holds only the new runs."
+        )
+
+
 def imported(state: CampaignState, observations: Observations) -> RunsImported:
     """Return the event that adds runs which nobody here planned.
 

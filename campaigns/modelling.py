@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -136,7 +138,20 @@ def library_versions() -> dict[str, str]:
             found[library] = version(library)
         except PackageNotFoundError:
             found[library] = "not installed as a package"
+    found["bayeswell source"] = _source_hash()
     return found
+
+
+@lru_cache(maxsize=1)
+def _source_hash() -> str:
+    """Return a short hash of the product's own files: two builds may bear one version."""
+    root = Path(__file__).parents[1]
+    seen = hashlib.sha256()
+    for package in ("campaigns", "doe", "surrogates"):
+        for file in sorted((root / package).rglob("*.py")):
+            seen.update(file.relative_to(root).as_posix().encode())
+            seen.update(file.read_bytes())
+    return seen.hexdigest()[:16]
 
 
 def thread_count() -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RunStatus = Literal["proposed", "approved", "rejected", "started", "done", "failed", "aborted"]
+MOST_LISTED = 12
 PENDING: tuple[RunStatus, ...] = ("proposed", "approved", "started")
 MeasurementKey = tuple[str, str, float | None, int]
 
@@ -93,6 +94,7 @@ class CampaignState:
         data_sequence: Place of the last event that changed what surrogates learn from.
         head: Hash of the last event.
         keys: Idempotency keys in use.
+        files: Name of each imported file, by its SHA-256.
     """
 
     definition: CampaignDefinition
@@ -107,6 +109,7 @@ class CampaignState:
     data_sequence: int = 0
     head: str = GENESIS
     keys: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def space(self) -> FactorSpace:
@@ -122,7 +125,7 @@ class CampaignState:
         if name not in self.runs:
             raise UnknownNameError(
                 f"No run is called '{name}' in campaign '{self.definition.name}'"
-                f"{_nearest(name, self.runs)}. `bayeswell log` lists the runs."
+                f"{_nearest(name, self.runs)}. {_listed(self.runs)}"
             )
         return self.runs[name]
 
@@ -313,7 +316,10 @@ def _imported(state: CampaignState, event: happened.RunsImported, sequence: int)
     }
     values = {m.key: MeasurementRecord(m) for m in event.measurements}
     learned = _with_values(_with_runs(state, added), values)
-    return replace(learned, notes=(*state.notes, *event.notes), data_sequence=sequence)
+    notes, files = (*state.notes, *event.notes), dict(state.files)
+    if event.file_sha256 is not None:
+        files[event.file_sha256] = event.file_name or "a file"
+    return replace(learned, notes=notes, files=files, data_sequence=sequence)
 
 
 def _recommended(
@@ -353,6 +359,14 @@ def _with_values(
     state: CampaignState, values: Mapping[MeasurementKey, MeasurementRecord]
 ) -> CampaignState:
     return replace(state, measurements={**state.measurements, **values})
+
+
+def _listed(runs: Mapping[str, RunRecord]) -> str:
+    if not runs:
+        return "It has no runs yet."
+    names = list(runs)
+    shown = names if len(names) <= MOST_LISTED else [*names[: MOST_LISTED - 1], "...", names[-1]]
+    return f"Its runs are {', '.join(shown)}."
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -98,7 +98,8 @@ def probability_map(
 
 def _extrapolates(surrogate_set: SurrogateSet, settings: "pd.DataFrame") -> BoolArray:
     predictions = [s.predict(settings) for s in surrogate_set.surrogates.values()]
-    return np.any([prediction.extrapolates for prediction in predictions], axis=0)
+    outside = np.any([prediction.extrapolates for prediction in predictions], axis=0)
+    return np.asarray(outside, dtype=np.bool_)
 
 
 def _check_target(reliability_target: float) -> None:

@@ -75,7 +75,8 @@ class Validation:
     @property
     def colour(self) -> Colour:
         """Red below a Q2 of 0.25, amber below 0.5."""
-        if self.q2 < RED_BELOW:
+        # Written so that a Q2 that is not a number is red.
+        if not self.q2 >= RED_BELOW:
             return "red"
         return "amber" if self.q2 < AMBER_BELOW else "green"
 

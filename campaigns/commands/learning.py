@@ -80,7 +80,9 @@ def validate(
     from doe.responses import Response
 
     with opened(store, campaign, actor) as study:
-        measured = [r.name for r in study.state.definition.responses if isinstance(r, Response)]
+        known = {m.response for m in study.observations.measurements}
+        responses = study.state.definition.responses
+        measured = [r.name for r in responses if isinstance(r, Response) and r.name in known]
         with showing_progress("Validating") as progress:
             compared = {
                 name: validate_model(study, name, groups=groups, progress=progress)

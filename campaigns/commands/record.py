@@ -190,6 +190,8 @@ def reproduce(
         )
     else:
         say(f"Batch {batch} made again is {again.outcome}.")
+        if again.largest_difference:
+            say(f"  largest difference of a setting: {again.largest_difference:.3g} of its range")
         for change in again.versions_differ:
             say(f"  another version: {change}")
     if again.outcome == "different":

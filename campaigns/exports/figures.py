@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from io import BytesIO
-from itertools import count
 from math import ceil
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, assert_never
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Places = defaultdict[tuple[Role, type], "count[int]"]
+Places = defaultdict[tuple[Role, type], list[str]]
 FigureFormat = Literal["png", "svg"]
 DOTS_PER_INCH = 200
 _WIDTH = 7.0  # inches: a text column of A4 and letter paper
@@ -77,9 +76,13 @@ def draw(plot: Plot) -> "Figure":
     # First, because names are placed by where a point is within the axes.
     _set_axis(axes, plot.x, horizontal=True)
     _set_axis(axes, plot.y, horizontal=False)
-    places: Places = defaultdict(count)
+    places: Places = defaultdict(list)
     for layer in plot.layers:
-        _draw_layer(figure, axes, layer, places[_role_of(layer), type(layer)])
+        # Pieces of one line (a contour in several parts) share its look.
+        labels = places[_role_of(layer), type(layer)]
+        if layer.label not in labels:
+            labels.append(layer.label)
+        _draw_layer(figure, axes, layer, labels.index(layer.label))
     title = wrap(plot.title, _TITLE_CHARACTERS)
     axes.set_title("\n".join(title), loc="left", fontsize=11, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
@@ -109,8 +112,8 @@ def image(plot: Plot, kind: FigureFormat) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_layer(figure: "Figure", axes: "Axes", layer: Layer, places: "count[int]") -> None:
-    look, place = _LOOKS[_role_of(layer)], next(places)
+def _draw_layer(figure: "Figure", axes: "Axes", layer: Layer, place: int) -> None:
+    look = _LOOKS[_role_of(layer)]
     colour = _nth(look.colours, place)
     match layer:
         case Surface():
