@@ -53,14 +53,18 @@ class Validation:
     @property
     def q2(self) -> float:
         """1 - PRESS / total sum of squares about the mean; below 0 when worse than the mean."""
-        observed = self._column("observed")
-        press = np.square(observed - self._column("mean")).sum()
-        return float(1 - press / np.square(observed - observed.mean()).sum())
+        deviations = self._column("observed") - self._column("observed").mean()
+        residuals = self._column("observed") - self._column("mean")
+        # A ratio: in units of the largest deviation no square overflows, whatever the unit.
+        scale = float(np.abs(deviations).max())
+        return float(1 - np.square(residuals / scale).sum() / np.square(deviations / scale).sum())
 
     @property
     def rmse(self) -> float:
         """Root mean square of the held-out residuals, in the response's unit."""
-        return float(np.sqrt(np.square(self._column("observed") - self._column("mean")).mean()))
+        residuals = self._column("observed") - self._column("mean")
+        scale = float(np.abs(residuals).max()) or 1.0
+        return float(scale * np.sqrt(np.square(residuals / scale).mean()))
 
     @property
     def log_density(self) -> float:

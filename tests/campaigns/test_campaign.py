@@ -320,3 +320,47 @@ def test_an_unknown_run_is_named_with_its_nearest(proposed: Campaign) -> None:
 def test_a_bare_name_is_one_run_and_not_its_letters(proposed: Campaign) -> None:
     proposed.approve("6")
     assert proposed.state.run("6").status == "approved"
+
+
+@pytest.mark.requirement("OPT-2", "MG-3")
+def test_the_same_seed_and_acts_give_the_same_batch_also_after_reopening(tmp_path: Path) -> None:
+    batches = []
+    for name in ("one", "other"):
+        with new_campaign(tmp_path / f"{name}.sqlite", seed=11) as campaign:
+            campaign.seed(corners())
+            campaign.record(results(campaign, "1", "2", "3", "4", "5"))
+            if name == "one":
+                batches.append(campaign.recommend(2))
+    with Campaign.open(tmp_path / "other.sqlite", "feed study", actor=BEN) as reopened:
+        batches.append(reopened.recommend(2))
+        assert reopened.reproduce(1).outcome == "identical"
+    assert batches[0] == batches[1]
+    assert len({str(run.settings) for run in batches[0].runs}) == 2
+
+
+def test_a_second_batch_is_drawn_afresh(tmp_path: Path) -> None:
+    with new_campaign(tmp_path / "study.sqlite", seed=11) as campaign:
+        campaign.seed(corners())
+        campaign.record(results(campaign, "1", "2", "3", "4", "5"))
+        first = campaign.recommend(1, DrawnStrategy())
+        second = campaign.recommend(1, DrawnStrategy())
+    assert first.runs[0].settings != second.runs[0].settings
+
+
+@pytest.mark.requirement("DI-11")
+def test_the_same_file_is_imported_once(tmp_path: Path) -> None:
+    from doe.tables import read_table
+
+    path = tmp_path / "history.csv"
+    path.write_text("pH,temperature,titre\n7.0,33,4.0\n7.2,34,4.1\n", encoding="utf-8")
+    campaign = new_campaign()
+    campaign.import_runs(read_table(path, space=SPACE, responses=RESPONSES))
+    with pytest.raises(StateError, match=r"imported before, as 'history\.csv'"):
+        campaign.import_runs(read_table(path, space=SPACE, responses=RESPONSES))
+    assert list(campaign.state.runs) == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["run", "Status", "order", "replicate"])
+def test_a_name_that_run_sheets_use_themselves_is_refused(name: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"column .* of their own"):
+        Campaign.create(":memory:", "c", SPACE, (Response(name),), seed=1, actor=ANA)

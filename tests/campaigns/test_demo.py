@@ -269,3 +269,13 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidValueError, match="is a file"):
         fresh_folder(tmp_path / "demo")
+
+
+def test_the_present_folder_and_its_parents_are_folders_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert fresh_folder(Path()) == (tmp_path / "here").resolve()
+    with pytest.raises(InvalidValueError, match="name another"):
+        fresh_folder(Path("/"))

@@ -1,11 +1,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from doe.errors import CancelledError, InvalidValueError, TooFewDataError
 from surrogates.fitting import gaussian_process_candidate, quadratic_candidate
-from surrogates.validation import compare, cross_validate, without_runs
+from surrogates.validation import Validation, compare, cross_validate, without_runs
 from tests.surrogates.examples import culture_study
 
 RNG_SEED = 3
@@ -159,3 +160,13 @@ def test_runs_are_taken_out_with_everything_that_belongs_to_them(study):
     assert "1" not in fewer.runs
     assert {m.run for m in fewer.measurements} == set(fewer.runs)
     assert len(fewer.origins) == len(fewer.actual) == len(fewer.recorded) == 24
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e300, 1e-300])
+def test_q2_and_error_do_not_depend_on_the_unit(unit):
+    """By hand: PRESS 1 + 0 + 4, total 42/9 about the mean 7/3, so Q2 = 1 - 45/42."""
+    table = pd.DataFrame({"observed": [unit, 2 * unit, 4 * unit], "mean": [2 * unit] * 3})
+    found = Validation("any", "titre", "g/L", "run", 3, table)
+    assert found.q2 == pytest.approx(-3 / 42)
+    assert found.rmse / unit == pytest.approx((5 / 3) ** 0.5)
+    assert found.colour == "red"
