@@ -1,5 +1,6 @@
 """The Bayesian strategy: each run of a batch promises most, given those before it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,18 @@ from campaigns.recommending.strategy import (
     StrategyContext,
     no_progress,
 )
+from campaigns.recommending.values import Improvement
 from doe.runs import JSON
 from surrogates.gaussian_process.torch_session import seeded_torch
 
 SEEDS = 2**31 - 1
+# The smooth maximum never promises less than about a millionth of a scale.
+FLAT = 1e-5
+NOTHING_TO_GAIN = (
+    "By these models there is nothing left to gain: no setting promises a better result than the "
+    "runs so far, so these runs are about as good as any others. Look at the goal and the limits "
+    "(all met already, or out of reach?), or stop here."
+)
 NEGLIGIBLE = 1e-6  # of the volume in units of the scales
 # A new setting also teaches about its neighbourhood, which its improvement does not count: to
 # repeat as soon as that gains more led to worse set points in simulated campaigns than never to.
@@ -202,12 +211,20 @@ class _Batch:
             return repeat.gain_of_new < NEGLIGIBLE
         return repeat.gain > REPEAT_MARGIN * repeat.gain_of_new
 
+    def _is_flat(self) -> bool:
+        """Return whether the first run, which promises most, promises next to nothing."""
+        worth = self.acquisition.worth
+        unit = worth.scale if isinstance(worth, Improvement) else 1.0
+        return self.values[0] < math.log(FLAT * unit)
+
     def notes(self) -> tuple[str, ...]:
         """Return what a person should know about the batch as a whole."""
         n_repeats = sum(reason.tag == "replicate" for reason in self.reasons)
+        flat = (NOTHING_TO_GAIN,) if self._is_flat() else ()
         if not n_repeats:
-            return ()
+            return flat
         return (
+            *flat,
             f"{n_repeats} of {len(self.reasons)} runs repeat a setting: with this noise a second "
             "result there teaches more about the best choice than any new setting that was found.",
         )

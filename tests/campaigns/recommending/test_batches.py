@@ -14,8 +14,10 @@ from campaigns.recommending.space_filling import SpaceFillingStrategy
 from doe.factors import DiscreteFactor
 from doe.responses import (
     Goal,
+    ProbabilityInSpecification,
     Response,
     Single,
+    Specification,
 )
 from doe.space import FactorSpace
 from tests.campaigns.recommending.examples import (
@@ -164,3 +166,19 @@ def test_in_any_factor_space_every_run_is_allowed_and_on_the_steps(space, seed):
 
         assert space.contains(batch).all()
         assert space.on_steps(batch).all()
+
+
+@pytest.mark.requirement("OPT-6")
+@pytest.mark.parametrize(
+    ("lower", "is_flat"),
+    [(-1000.0, True), (1000.0, True), (9.0, False)],
+    ids=["met everywhere", "out of reach", "met in part"],
+)
+def test_a_batch_says_when_there_is_nothing_left_to_gain(lower: float, is_flat: bool) -> None:
+    context = context_of(
+        study(SQUARE, {"titre": hill}),
+        ProbabilityInSpecification(),
+        (Specification("titre", lower=lower),),
+    )
+    proposal = propose(context, 1)
+    assert any("nothing left to gain" in note for note in proposal.notes) == is_flat
