@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from campaigns.maps import ReliabilityMap as ReliabilityMap
     from campaigns.maps import map_reliability as map_reliability
     from campaigns.recommending.bayesian import BayesianStrategy as BayesianStrategy
+    from campaigns.recommending.space_filling import SpaceFillingStrategy as SpaceFillingStrategy
     from campaigns.recommending.strategy import BatchRequest as BatchRequest
     from campaigns.recommending.strategy import Proposal as Proposal
     from campaigns.recommending.strategy import ProposedRun as ProposedRun
@@ -55,6 +56,7 @@ _EXPORTS: dict[str, str] = {
     "Reproduction": "campaigns.reproduction",
     "ResponsePrediction": "campaigns.recommending.strategy",
     "RunRecord": "campaigns.state",
+    "SpaceFillingStrategy": "campaigns.recommending.space_filling",
     "Strategy": "campaigns.recommending.strategy",
     "StrategyContext": "campaigns.recommending.strategy",
     "draw": "campaigns.exports.figures",

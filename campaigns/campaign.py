@@ -359,7 +359,7 @@ class Campaign:
         return rank_drivers(self.surrogates(), rng=self.rng("drivers"))
 
     def check_record(self) -> RecordCheck:
-        """Check every event's hash, the chain, and that the record can be replayed."""
+        """Check every event's hash, its link to the one before, and the head."""
         return self.ledger.check(stream_of(self.name))
 
     def reproduce(self, batch: int) -> "Reproduction":

@@ -1,7 +1,5 @@
 """Observations read from tables, summarised to one number per run, grouped by replicates."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +9,6 @@ from hypothesis import strategies as st
 from doe.errors import InvalidValueError
 from doe.factors import (
     BlockFactor,
-    CategoricalFactor,
-    Context,
     ContinuousFactor,
     Covariate,
     DiscreteFactor,
@@ -21,28 +17,7 @@ from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
 from tests.doe.run_strategies import observations
-
-SPACE = FactorSpace(
-    (
-        ContinuousFactor("pH", 6, 8, tolerance=0.1),
-        ContinuousFactor("feed", 0, 10, learn_from="target"),
-        CategoricalFactor("resin", ("A", "B")),
-        Context("scale", ("2 L", "200 L")),
-        BlockFactor("day"),
-        Covariate("purity"),
-    )
-)
-TITRE = Response("titre", "g/L")
-
-
-def table(**columns: list[Any]) -> pd.DataFrame:
-    n = len(next(iter(columns.values())))
-    rows = {"pH": [7.0] * n, "feed": [5.0] * n, "resin": ["A"] * n}
-    return pd.DataFrame({**rows, **columns})
-
-
-def read(*responses: Any, **columns: list[Any]) -> Observations:
-    return Observations.from_frame(table(**columns), SPACE, responses or (TITRE,))
+from tests.doe.wide_runs import SPACE, TITRE, read, table
 
 
 def test_a_wide_table_becomes_runs_numbered_from_one():
