@@ -16,7 +16,7 @@ from campaigns.randomness import Purpose, generator, spawn_key
 from campaigns.recommending.strategy import BatchRequest, Progress, Strategy, no_progress
 from campaigns.state import CampaignState, advance, replay
 from campaigns.streams import campaign_names, stream_of
-from doe.errors import InvalidValueError, StateError, UnknownNameError
+from doe.errors import StateError, UnknownNameError
 from doe.responses import AnyResponse, Objective, Specification
 from doe.runs import Design, Measurement, Observations
 from doe.space import FactorSpace
@@ -173,23 +173,20 @@ class Campaign:
     def seed(self, design: Design) -> tuple[str, ...]:
         """Take over a classical design; its runs count as approved by whoever seeds it.
 
+        Block factors that the design brings along become part of the campaign's space.
+
         Returns:
             The names of the runs, in standard order.
 
         Raises:
             InvalidValueError: If the design belongs to another factor space.
         """
-        if design.space != self.space:
-            raise InvalidValueError(
-                f"The design '{design.method}' was made for another factor space: make it with "
-                "campaign.space."
-            )
-        names = intake.new_run_names(self._state, design.n_runs)
-        self._append(happened.draft(happened.DesignSeeded(design, names)))
-        return names
+        event = intake.seeded(self._state, design)
+        self._append(happened.draft(event))
+        return event.runs
 
     def import_runs(self, source: "Observations | TableImport") -> tuple[str, ...]:
-        """Add runs that nobody here planned, with their results.
+        """Add runs that nobody here planned, with their results; or take a filled-in run sheet.
 
         Args:
             source: The runs, or a table that was read with ``doe.read_table``, whose file and
@@ -204,6 +201,8 @@ class Campaign:
         """
         if isinstance(source, Observations):
             event = intake.imported(self._state, source)
+        elif intake.is_run_sheet(self._state, source.codes):
+            return self.record_table(source)
         else:
             intake.check_not_imported(self._state, source.sha256)
             event = replace(
@@ -286,6 +285,7 @@ class Campaign:
 
         Settings that differ from those asked for count as achieved.
         """
+        intake.check_codes(self._state, table.codes)
         values, actual, recorded = intake.from_table(self._state, table.observations)
         source = (table.file_name, table.sha256)
         event = happened.MeasurementsRecorded(values, actual, recorded, *source)

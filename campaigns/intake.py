@@ -6,12 +6,19 @@ from itertools import count
 
 import pandas as pd
 
-from campaigns.events import MeasurementsRecorded, RunEntry, RunsImported, SettingsMap
+from campaigns.events import (
+    DesignSeeded,
+    MeasurementsRecorded,
+    RunEntry,
+    RunsImported,
+    SettingsMap,
+)
+from campaigns.run_codes import run_code
 from campaigns.state import CampaignState
 from doe.errors import InvalidValueError, StateError
 from doe.factors import BlockFactor, Context, Value
 from doe.responses import Response
-from doe.runs import Measurement, Observations
+from doe.runs import Design, Measurement, Observations
 
 # A result may only come from a run that somebody agreed to (seeded, approved) and that went on.
 _RECORDABLE = ("approved", "started", "done")
@@ -22,6 +29,53 @@ def new_run_names(state: CampaignState, n_runs: int) -> tuple[str, ...]:
     used = [int(name) for name in state.runs if name.isdecimal()]
     numbers = count(max(used, default=0) + 1)
     return tuple(str(next(numbers)) for _ in range(n_runs))
+
+
+def seeded(state: CampaignState, design: Design) -> DesignSeeded:
+    """Return the event that takes over a design.
+
+    Its space is the campaign's, and may have further block factors, for its own blocks and whole
+    plots. Their levels are numbered on where an earlier design used the same ones: whole plot 1 of
+    a second design is another one than whole plot 1 of the first.
+
+    Raises:
+        InvalidValueError: If the design belongs to another factor space.
+    """
+    unknown = [name for name in design.blocks if name not in {b.name for b in design.space.blocks}]
+    if unknown:
+        raise InvalidValueError(
+            f"The design '{design.method}' has the blocks {unknown}, which are no block factors of "
+            "its space: add BlockFactor(name) to the space it is made with."
+        )
+    known = set(state.space.factors)
+    brought = tuple(f for f in design.space.blocks if f not in known)
+    extended = replace(state.space, factors=(*state.space.factors, *brought))
+    names = [factor.name for factor in design.space.factors]
+    ours = {factor.name: factor for factor in extended.factors}
+    fits = len(set(ours)) == len(extended.factors) and set(names) == set(ours)
+    if not fits or replace(design.space, factors=extended.factors) != extended:
+        raise InvalidValueError(
+            f"The design '{design.method}' was made for another factor space: make it with "
+            "campaign.space."
+        )
+    declared = {block.name for block in state.definition.space.blocks}
+    blocks = {
+        name: _renumbered(levels, state, name)
+        if name in design.whole_plots or name not in declared
+        else levels
+        for name, levels in design.blocks.items()
+    }
+    taken = replace(design, space=extended, blocks=blocks)
+    return DesignSeeded(taken, new_run_names(state, design.n_runs))
+
+
+def _renumbered(levels: tuple[str, ...], state: CampaignState, block: str) -> tuple[str, ...]:
+    used = {str(run.recorded[block]) for run in state.runs.values() if block in run.recorded}
+    if not used & set(levels):
+        return levels
+    numbers = count(max((int(level) for level in used if level.isdecimal()), default=0) + 1)
+    new = {level: str(next(numbers)) for level in dict.fromkeys(levels)}
+    return tuple(new[level] for level in levels)
 
 
 def check_not_imported(state: CampaignState, sha256: str) -> None:
@@ -105,6 +159,28 @@ def check_recorded(state: CampaignState, event: MeasurementsRecorded) -> None:
                 f"{list(state.space.names)}."
             )
     check_measurements(state, event.measurements)
+
+
+def is_run_sheet(state: CampaignState, codes: Mapping[str, str]) -> bool:
+    """Return whether a table is a run sheet of this campaign: whether a run's code is its own."""
+    return any(code == run_code(state.definition.name, run) for run, code in codes.items())
+
+
+def check_codes(state: CampaignState, codes: Mapping[str, str]) -> None:
+    """Refuse a sheet whose codes belong to other runs or to another campaign.
+
+    Raises:
+        InvalidValueError: With the first run and code that do not fit.
+    """
+    name = state.definition.name
+    wrong = [run for run, code in codes.items() if code != run_code(name, run)]
+    if wrong:
+        raise InvalidValueError(
+            f"Run code {codes[wrong[0]]!r} is not that of run {wrong[0]} in campaign '{name}', "
+            f"which is {run_code(name, wrong[0])!r} ({len(wrong)} of {len(codes)} do not fit): "
+            "rows were mixed up, cells were changed, or the sheet is of another campaign. Write "
+            "the sheet anew with `bayeswell export`, or correct the column 'run'."
+        )
 
 
 def from_table(

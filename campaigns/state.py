@@ -10,7 +10,7 @@ from campaigns.envelope import GENESIS, Event
 from doe.errors import RecordError, UnknownNameError
 from doe.factors import Value
 from doe.responses import Objective, Specification
-from doe.runs import Measurement, Observations, Origin
+from doe.runs import Design, Measurement, Observations, Origin
 from doe.space import FactorSpace
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class CampaignState:
 
     Attributes:
         definition: As it was created.
+        space: The factor space, with the block factors that designs brought along.
         objective: What is wanted now.
         specifications: The limits now.
         runs: By identifier, in the order in which they came.
@@ -98,6 +99,7 @@ class CampaignState:
     """
 
     definition: CampaignDefinition
+    space: FactorSpace
     objective: Objective | None
     specifications: tuple[Specification, ...]
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
@@ -110,11 +112,6 @@ class CampaignState:
     head: str = GENESIS
     keys: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def space(self) -> FactorSpace:
-        """The factor space of the campaign."""
-        return self.definition.space
 
     def run(self, name: str) -> RunRecord:
         """Return the run of this name.
@@ -182,6 +179,7 @@ def replay(events: Iterable[Event]) -> CampaignState:
     definition = created.definition
     state = CampaignState(
         definition,
+        definition.space,
         definition.objective,
         definition.specifications,
         sequence=first.sequence,
@@ -287,19 +285,34 @@ def _learn(
 
 
 def _seeded(state: CampaignState, event: happened.DesignSeeded) -> CampaignState:
-    rows = event.design.runs.to_dict(orient="records")
-    blocks = event.design.blocks
+    design = event.design
+    before = {block.name for block in state.space.blocks}
+    brought = [block.name for block in design.space.blocks if block.name not in before]
+    # A run done before whole plots were known was set up on its own; other blocks it was not in.
+    earlier = {
+        name: replace(
+            run, recorded={**run.recorded, **{b: _block_before(design, b, name) for b in brought}}
+        )
+        for name, run in state.runs.items()
+    }
     added = {
         name: RunRecord(
             name,
             "designed",
             "approved",
             target={str(k): v for k, v in row.items()},
-            recorded={block: levels[i] for block, levels in blocks.items()},
+            recorded={block: levels[i] for block, levels in design.blocks.items()},
         )
-        for i, (name, row) in enumerate(zip(event.runs, rows, strict=True))
+        for i, (name, row) in enumerate(
+            zip(event.runs, design.runs.to_dict(orient="records"), strict=True)
+        )
     }
-    return _with_runs(state, added)
+    known = replace(state, space=design.space) if brought else state
+    return _with_runs(known, {**(earlier if brought else {}), **added})
+
+
+def _block_before(design: Design, block: str, run: str) -> str:
+    return f"run {run} alone" if block in design.whole_plots else "earlier runs"
 
 
 def _imported(state: CampaignState, event: happened.RunsImported, sequence: int) -> CampaignState:

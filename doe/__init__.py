@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from doe.errors import TooFewRunsError as TooFewRunsError
     from doe.errors import UnitError as UnitError
     from doe.errors import UnknownNameError as UnknownNameError
-    from doe.evaluation import average_prediction_variance as average_prediction_variance
-    from doe.evaluation import d_efficiency as d_efficiency
-    from doe.evaluation import prediction_variance as prediction_variance
+    from doe.evaluation.efficiency import average_prediction_variance as average_prediction_variance
+    from doe.evaluation.efficiency import d_efficiency as d_efficiency
+    from doe.evaluation.efficiency import prediction_variance as prediction_variance
     from doe.expressions import Expression as Expression
     from doe.expressions import parse_comparison as parse_comparison
     from doe.expressions import parse_expression as parse_expression
@@ -150,11 +150,11 @@ _EXPORTS: dict[str, str] = {
     "UnknownNameError": "doe.errors",
     "Weighted": "doe.responses",
     "alias_table": "doe.designs.aliasing",
-    "average_prediction_variance": "doe.evaluation",
+    "average_prediction_variance": "doe.evaluation.efficiency",
     "box_behnken": "doe.designs.response_surface",
     "central_composite": "doe.designs.response_surface",
     "convert": "doe.units",
-    "d_efficiency": "doe.evaluation",
+    "d_efficiency": "doe.evaluation.efficiency",
     "defining_relation": "doe.designs.aliasing",
     "fractional_factorial": "doe.designs.factorial",
     "from_document": "doe.documents.document",
@@ -169,7 +169,7 @@ _EXPORTS: dict[str, str] = {
     "parse_expression": "doe.expressions",
     "parse_terms": "doe.terms",
     "plackett_burman": "doe.designs.screening",
-    "prediction_variance": "doe.evaluation",
+    "prediction_variance": "doe.evaluation.efficiency",
     "quadratic_terms": "doe.terms",
     "read_table": "doe.tables.imports",
     "save_document": "doe.documents.files",

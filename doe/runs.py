@@ -31,13 +31,16 @@ class Design:
         point_types: What each run is: ``factorial``, ``axial``, ``centre``, ``edge``, ``space``...
         run_order: For each row, its place (1 first) in the order of doing; standard order unless
             ``randomised``.
-        blocks: For each block factor, the level of each run.
+        blocks: For each block factor, the level of each run; outermost first.
+        whole_plots: Which of the blocks hold the settings of hard-to-change factors, outermost
+            first: within a whole plot these are set once.
+        randomisation: How the order of doing was drawn, in words; empty for standard order.
         generators: Generators of a fraction, such as ``E = ABCD``.
         seed: What the random draws came from, when there were any.
         details: Further facts about the construction, plain JSON.
 
     Raises:
-        DesignError: If the parts do not have one entry per run.
+        DesignError: If the parts do not have one entry per run, or a whole plot is no block.
         InvalidValueError: If a factor's column is missing.
     """
 
@@ -47,6 +50,8 @@ class Design:
     point_types: tuple[str, ...] = ()
     run_order: tuple[int, ...] = ()
     blocks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole_plots: tuple[str, ...] = ()
+    randomisation: str = ""
     generators: tuple[str, ...] = ()
     seed: int | None = None
     details: Mapping[str, JSON] = field(default_factory=dict)
@@ -64,7 +69,7 @@ class Design:
                 raise DesignError(f"Run {empty[0] + 1} of the design has no setting of '{name}'.")
         blocks = {name: tuple(map(str, levels)) for name, levels in self.blocks.items()}
         object.__setattr__(self, "blocks", blocks)
-        for attribute in ("point_types", "generators"):
+        for attribute in ("point_types", "generators", "whole_plots"):
             object.__setattr__(self, attribute, tuple(getattr(self, attribute)))
         object.__setattr__(self, "run_order", tuple(self.run_order) or tuple(range(1, n_runs + 1)))
         self._check_lengths(n_runs)
@@ -79,6 +84,12 @@ class Design:
         for name, levels in self.blocks.items():
             if len(levels) != n_runs:
                 raise DesignError(f"Block factor '{name}' has {len(levels)} of {n_runs} levels.")
+        for name in self.whole_plots:
+            if name not in self.blocks:
+                raise DesignError(
+                    f"Whole plots '{name}' have no levels; blocks are {list(self.blocks)}: give "
+                    "each run its whole plot in blocks."
+                )
 
     def __eq__(self, other: object) -> bool:
         """Return whether both plan the same runs in the same way."""
@@ -95,6 +106,8 @@ class Design:
             self.point_types,
             self.run_order,
             dict(self.blocks),
+            self.whole_plots,
+            self.randomisation,
             self.generators,
             self.seed,
             dict(self.details),
@@ -110,23 +123,21 @@ class Design:
         return self.space.to_coded(self.runs)
 
     def randomised(self, *, rng: np.random.Generator, seed: int | None = None) -> "Design":
-        """Return the design with its runs in random order, within blocks where there are any.
+        """Return the design with its runs in random order, as far as blocks and plots let it.
+
+        Blocks stay in their order; whole plots are drawn within them, and runs within those.
+        ``randomisation`` of the result says so, and how often hard-to-change factors change.
 
         Args:
             rng: Source of the random draws.
             seed: Kept with the design, so that the order can be drawn again.
         """
-        keys = list(zip(*self.blocks.values(), strict=True)) if self.blocks else [()] * self.n_runs
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for row, key in enumerate(keys):
-            groups.setdefault(key, []).append(row)
-        order = [0] * self.n_runs
-        place = 0
-        for rows in groups.values():
-            for row in rng.permutation(rows):
-                place += 1
-                order[int(row)] = place
-        return replace(self, run_order=tuple(order), seed=self.seed if seed is None else seed)
+        from doe.run_order import drawn_order, randomisation_record
+
+        order = drawn_order(self, rng=rng)
+        kept = self.seed if seed is None else seed
+        drawn = replace(self, run_order=order, seed=kept)
+        return replace(drawn, randomisation=randomisation_record(drawn))
 
     def run_sheet(self) -> "pd.DataFrame":
         """Return the runs in the order of doing, with standard order, blocks and point type.

@@ -8,6 +8,7 @@ from campaigns.envelope import Event
 from campaigns.events import DesignSeeded, decode
 from campaigns.exports.origin import origin
 from campaigns.recommending.strategy import ProposedRun
+from campaigns.run_codes import run_code
 from campaigns.state import CampaignState, RunRecord
 from doe.errors import StateError
 from doe.factors import BlockFactor, Context, Covariate
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 TO_DO = ("proposed", "approved", "started")
 HOW_TO = (
-    "Fill in the results, and the blocks where they are empty. Change a setting where another one "
-    "was achieved. Leave the results of a run that was not done empty. Then: bayeswell record FILE"
+    "Fill in the results, the blocks where they are empty, and what was achieved where it was read "
+    "(actual). Leave the results of a run that was not done empty. Then: bayeswell import FILE"
 )
 UNDECIDED = "waits for approval: do not run"
 
@@ -50,7 +51,9 @@ def write_run_sheet(
 def run_sheet(
     state: CampaignState, *, runs: Iterable[str] | None = None, predict: bool = False
 ) -> "pd.DataFrame":
-    """Return the run sheet: order, run, status, blocks, settings, and empty results.
+    """Return the run sheet: order, run and its code, status, blocks, targets, and what to fill in.
+
+    Settings achieved (``<factor> (actual)``) and results are empty.
 
     Raises:
         StateError: If there is no run to do.
@@ -122,12 +125,15 @@ def results_table(state: CampaignState) -> "pd.DataFrame":
 def _row(state: CampaignState, run: RunRecord, proposal: ProposedRun | None) -> dict[str, object]:
     row: dict[str, object] = {
         "run": run.name,
+        "run code": run_code(state.definition.name, run.name),
         "status": UNDECIDED if run.status == "proposed" else run.status,
     }
     for name in _recorded_names(state):
         row[name] = _text(run.recorded.get(name))
     for name in state.space.names:
         row[name] = run.target[name]
+    for name in state.space.names:
+        row[f"{name} (actual)"] = None
     for response in _measured(state):
         row[response.name] = None
     if proposal is not None:
@@ -162,6 +168,7 @@ def _measured(state: CampaignState) -> list[Response]:
 
 def _units(state: CampaignState) -> dict[str, str]:
     units = {factor.name: getattr(factor, "unit", "") for factor in state.space.factors}
+    units |= {f"{name} (actual)": units[name] for name in state.space.names}
     return units | {response.name: response.unit for response in _measured(state)}
 
 

@@ -24,7 +24,7 @@ from doe.units import Conversion, check_unit, conversion
 Use = Literal["setting", "actual", "recorded", "response", "count"]
 """What a column holds; a count is a run, replicate or time, or part of a long table."""
 
-COUNTS = ("run", "replicate", "time", "response", "value", "unit")
+COUNTS = ("run", "run code", "replicate", "time", "response", "value", "unit")
 MAX_SHOWN = 60
 MAX_NAMES = 30
 SAME = conversion("", "")
@@ -110,7 +110,9 @@ class Vocabulary:
             inner = self.match(header[: -len("(actual)")].strip())
             return _actual(inner)
         for name, unit in _with_unit(header):
-            named = self._named(name)
+            is_actual = name.casefold().endswith("(actual)")
+            named = self._named(name[: -len("(actual)")].strip() if is_actual else name)
+            named = _actual(named) if is_actual else named
             if named is not None:
                 return Meaning(named.name, named.use, unit)
         return None

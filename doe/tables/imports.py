@@ -1,7 +1,7 @@
 """Importing a table of runs: all of it with its provenance, or nothing and every problem."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +40,7 @@ class TableImport:
         file_name: Name of the file without its folder.
         sheet: Name of the sheet of a workbook.
         n_rows: How many rows were read.
+        codes: The code beside each run, where the table has a column ``run code``.
     """
 
     frame: "pd.DataFrame"
@@ -52,6 +53,7 @@ class TableImport:
     file_name: str
     sheet: str | None
     n_rows: int
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_table(
@@ -70,9 +72,9 @@ def read_table(
     Columns are found by the name or an alias of a factor or response; a header may state the unit
     (``Temp [degC]``, ``rate (g/(L h))``, ``Temp, °C``), which is converted. Further columns:
     ``run`` names the run (else each row is one), ``replicate`` numbers determinations on a run,
-    ``<factor> (actual)`` holds achieved settings, ``time`` makes time courses; a long table has
-    ``response``, ``value`` and perhaps ``unit``. Results may be ``<0.5`` or ``>100``; an empty cell
-    or ``n/a`` is a value not measured.
+    ``<factor> (actual)`` holds achieved settings, ``time`` makes time courses, ``run code`` is what
+    a run sheet printed beside the run; a long table has ``response``, ``value`` and perhaps
+    ``unit``. Results may be ``<0.5`` or ``>100``; an empty cell or ``n/a`` is a value not measured.
 
     Args:
         path: The file, or its name when ``content`` is given.
@@ -116,6 +118,7 @@ def read_table(
         file_name=found.file_name,
         sheet=found.sheet,
         n_rows=len(rows),
+        codes={row.run: row.code for row in rows if row.code is not None},
     )
 
 

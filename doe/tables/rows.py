@@ -31,6 +31,7 @@ class TableRow:
     Attributes:
         number: The row as a spreadsheet counts.
         run: The run it belongs to.
+        code: What a run sheet prints beside the run to tell mixed-up rows, None where it does not.
         replicate: Number of the determination, None when the table does not say.
         settings: What was asked for, by factor; without what is empty.
         actual: What was achieved, by factor.
@@ -41,6 +42,7 @@ class TableRow:
 
     number: int
     run: str
+    code: str | None = None
     replicate: int | None = None
     settings: dict[str, Value] = field(default_factory=dict)
     actual: dict[str, Value] = field(default_factory=dict)
@@ -115,6 +117,8 @@ class RowReader:
             )
 
     def _read_run(self, row: TableRow, counts: Mapping[str, tuple[Column, Cell]]) -> None:
+        if "run code" in counts:
+            row.code = read_text(counts["run code"][1])
         if "run" not in counts:
             return
         column, cell = counts["run"]

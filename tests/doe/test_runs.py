@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,8 @@ def test_randomising_changes_the_order_alone_and_can_be_repeated(made, seed):
     randomised = made.randomised(rng=np.random.default_rng(seed), seed=seed)
 
     assert randomised == made.randomised(rng=np.random.default_rng(seed), seed=seed)
-    assert dataclasses.replace(randomised, run_order=made.run_order, seed=made.seed) == made
+    kept = {"run_order": made.run_order, "seed": made.seed, "randomisation": made.randomisation}
+    assert dataclasses.replace(randomised, **kept) == made
     assert sorted(randomised.run_order) == sorted(made.run_order)
 
 
@@ -80,6 +82,59 @@ def test_randomising_keeps_the_runs_of_a_block_together(seed):
     sheet = made.randomised(rng=np.random.default_rng(seed)).run_sheet()
 
     assert sheet["day"].tolist() == ["Mon", "Mon", "Tue", "Tue"]
+
+
+@pytest.mark.requirement("DOE-8")
+def test_the_record_of_randomisation_says_what_was_drawn_and_what_was_kept():
+    free = design().randomised(rng=np.random.default_rng(3), seed=3)
+    days = {"day": ("Mon", "Mon", "Tue", "Tue")}
+    by_day = design(blocks=days).randomised(rng=np.random.default_rng(3))
+
+    assert free.randomisation == "complete: the order of all 4 runs was drawn from seed 3"
+    assert by_day.randomisation == (
+        "restricted: the order of day was kept, and runs were drawn within day"
+    )
+
+
+@pytest.mark.requirement("DOE-7")
+@given(st.integers(0, 2**32 - 1))
+def test_a_whole_plot_is_done_in_one_piece_and_its_setting_set_once(seed):
+    made = split_plot()
+
+    randomised = made.randomised(rng=np.random.default_rng(seed))
+    sheet = randomised.run_sheet()
+
+    plots = sheet["whole plot"].tolist()
+    assert len(list(groupby(plots))) == 3
+    assert len(list(groupby(zip(plots, sheet["temperature"], strict=True)))) == 3
+    assert "temperature changes 2 times" in randomised.randomisation
+    assert "the order of whole plot was drawn" in randomised.randomisation
+
+
+@pytest.mark.requirement("DOE-7")
+def test_whole_plots_come_in_every_order():
+    orders = {
+        tuple(dict.fromkeys(split_plot().randomised(rng=rng).run_sheet()["whole plot"]))
+        for rng in map(np.random.default_rng, range(60))
+    }
+
+    assert len(orders) == 6
+
+
+def split_plot() -> Design:
+    """Return six runs in three whole plots of one temperature each."""
+    space = FactorSpace(
+        (
+            ContinuousFactor("temperature", 30, 37, "degC", change="hard"),
+            ContinuousFactor("pH", 6.8, 7.2),
+            BlockFactor("whole plot"),
+        )
+    )
+    runs = pd.DataFrame(
+        {"temperature": [30, 30, 37, 37, 33, 33], "pH": [6.8, 7.2, 6.8, 7.2, 6.8, 7.2]}
+    )
+    blocks = {"whole plot": ("1", "1", "2", "2", "3", "3")}
+    return Design(space, runs, "split-plot", blocks=blocks, whole_plots=("whole plot",))
 
 
 def test_a_design_keeps_its_own_copy_of_the_settings_in_the_order_of_the_factors():
@@ -107,6 +162,7 @@ def test_lists_and_numbers_as_block_levels_become_tuples_of_text():
         ({"runs": RUNS.assign(resin=["A", "B", None, "A"])}, ["Run 3", "'resin'"]),
         ({"run_order": (1, 2, 3)}, ["1 to 4 once", "[1, 2, 3]"]),
         ({"run_order": (1, 2, 3, 3)}, ["1 to 4 once"]),
+        ({"whole_plots": ("day",)}, ["Whole plots 'day'", "give each run"]),
         ({"point_types": ("centre",)}, ["1 point types for 4 runs"]),
         ({"blocks": {"day": ("Mon",)}}, ["'day' has 1 of 4 levels"]),
     ],

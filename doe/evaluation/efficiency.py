@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import FloatArray, IntArray
-from doe.coding import coded_values
 from doe.errors import DesignError, TooFewRunsError
-from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor
+from doe.evaluation.moments import region_moments
 from doe.space import FactorSpace
-from doe.terms import Column, Terms, contrast, model_columns, model_matrix
+from doe.terms import Terms, model_matrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,7 @@ def d_efficiency(model_matrix: FloatArray) -> float:
         Mitchell (1974), Technometrics 16, 203-210: the determinant criterion.
     """
     n_runs, n_columns = _checked_shape(model_matrix)
-    if _unestimable(model_matrix).size:
+    if unestimable_columns(model_matrix).size:
         return 0.0
     # A determinant over- or underflows for large models; its logarithm does not.
     _, log_determinant = np.linalg.slogdet(model_matrix.T @ model_matrix)
@@ -90,7 +89,7 @@ def average_prediction_variance(runs: "pd.DataFrame", *, terms: Terms, space: Fa
     Source:
         Box and Draper (1959), J. American Statistical Association 54, 622-654: region moments.
     """
-    moments = _moments(terms, space)
+    moments = region_moments(terms, space)
     inverse = np.linalg.inv(_triangle(runs, terms, space))
     return float(np.trace(inverse.T @ moments @ inverse))
 
@@ -99,7 +98,7 @@ def _triangle(runs: "pd.DataFrame", terms: Terms, space: FactorSpace) -> FloatAr
     """Return R of X = QR, shape ``(n_columns, n_columns)``: X'X = R'R without squaring X."""
     matrix = model_matrix(terms, runs, space)
     _checked_shape(matrix.to_numpy())
-    aliased = _unestimable(matrix.to_numpy())
+    aliased = unestimable_columns(matrix.to_numpy())
     if aliased.size:
         names = ", ".join(list(matrix.columns)[place] for place in aliased)
         raise DesignError(
@@ -118,7 +117,7 @@ def _checked_shape(matrix: FloatArray) -> tuple[int, int]:
     return n_runs, n_columns
 
 
-def _unestimable(matrix: FloatArray) -> IntArray:
+def unestimable_columns(matrix: FloatArray) -> IntArray:
     """Return the columns that are combinations of those before them in pivoted order."""
     from scipy.linalg import qr
 
@@ -129,44 +128,3 @@ def _unestimable(matrix: FloatArray) -> IntArray:
     diagonal = np.abs(np.diag(triangle))
     aliased = order[diagonal <= RANK_TOLERANCE * diagonal.max(initial=0.0)]
     return np.sort(aliased).astype(np.int64)
-
-
-def _moments(terms: Terms, space: FactorSpace) -> FloatArray:
-    """Return the mean of x x' over the ranges, shape ``(n_columns, n_columns)``."""
-    if space.all_constraints:
-        raise DesignError(
-            "The exact average prediction variance is over the full ranges of the factors, but "
-            f"this space has constraints, such as {space.all_constraints[0].sentence()}: average "
-            "prediction_variance over settings drawn with FactorSpace.sample instead."
-        )
-    columns = model_columns(terms, space)
-    for column in columns:
-        if column.term.expressions:
-            raise DesignError(
-                f"The exact average prediction variance needs products of powers, not "
-                f"'{column.name}': average prediction_variance over drawn settings instead."
-            )
-    moments = np.ones((len(columns), len(columns)))
-    for name in space.names:
-        for row, one in enumerate(columns):
-            for place in range(row + 1):
-                moments[row, place] *= _factor_moment(name, one, columns[place], space)
-    return np.asarray(np.tril(moments) + np.tril(moments, -1).T, dtype=np.float64)
-
-
-def _factor_moment(name: str, one: Column, other: Column, space: FactorSpace) -> float:
-    """Return the mean over a factor's range of its part in two columns."""
-    factor = space.factor(name)
-    powers = [dict(column.term.powers).get(name, 0) for column in (one, other)]
-    if isinstance(factor, CategoricalFactor):
-        part = np.ones(len(factor.levels))
-        for column in (one, other):
-            level = dict(column.levels).get(name)
-            if level is not None:
-                part = part * contrast(space, name, level, factor.levels)
-        return float(part.mean())
-    if isinstance(factor, DiscreteFactor):
-        levels = coded_values(factor, np.asarray(factor.levels), space.mixture_total)
-        return float(np.mean(levels ** sum(powers)))
-    assert isinstance(factor, ContinuousFactor)
-    return 1.0 / (sum(powers) + 1) if sum(powers) % 2 == 0 else 0.0
