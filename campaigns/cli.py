@@ -11,6 +11,7 @@ from campaigns.commands import (
     batches,
     definitions,
     designs,
+    extending,
     installation,
     learning,
     record,
@@ -55,6 +56,26 @@ COMMANDS = (
         (
             "bayeswell design central-composite --out runs.xlsx",
             "bayeswell design latin-hypercube --runs 20 --preview",
+            "bayeswell design --advise --goal optimise --budget 30",
+            "bayeswell design optimal --runs 24 --terms quadratic --criterion I",
+        ),
+    ),
+    Command(
+        "evaluate",
+        extending.evaluate,
+        PLAN,
+        (
+            "bayeswell evaluate --terms interaction --effect 0.4 --sd 0.2",
+            "bayeswell evaluate runs.xlsx --figures evaluation",
+        ),
+    ),
+    Command(
+        "augment",
+        extending.augment,
+        PLAN,
+        (
+            "bayeswell augment centre-points --runs 3",
+            'bayeswell augment separate --free "pH:feed" --preview',
         ),
     ),
     Command(

@@ -89,9 +89,9 @@ def candidate(choice: ModelChosen) -> "SurrogateFactory":
 
             return gaussian_process_candidate(choice.response, GPOptions(censored=choice.censored))
         case "linear" | "interaction" | "quadratic" as terms:
-            from surrogates.linear.least_squares import fit_quadratic
+            from surrogates.linear.surface import fit_surface
 
-            return lambda observations, _: fit_quadratic(
+            return lambda observations, _: fit_surface(
                 observations, choice.response, terms=terms, censored=choice.censored
             )
         case other:

@@ -4,7 +4,16 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["design", "surrogates", "recommend", "drivers", "design_space", "validation"]
+Purpose = Literal[
+    "design",
+    "surrogates",
+    "recommend",
+    "drivers",
+    "design_space",
+    "validation",
+    "advice",
+    "evaluation",
+]
 
 # Codes are stored in events as part of a spawn key; never reuse one.
 _CODES: dict[Purpose, int] = {
@@ -14,6 +23,8 @@ _CODES: dict[Purpose, int] = {
     "drivers": 4,
     "design_space": 5,
     "validation": 6,
+    "advice": 7,
+    "evaluation": 8,
 }
 
 

@@ -159,8 +159,33 @@ def quadratic_terms(space: FactorSpace) -> Terms:
     Source:
         As for ``interaction_terms``.
     """
-    squares = [f"I({formula_name(f.name)}**2)" for f in space.searched if _takes_a_square(f)]
+    squares = [f"I({formula_name(f.name)}**2)" for f in space.searched if _largest_power(f) >= 2]
     return parse_terms(" + ".join([_interactions(space), *squares]), space)
+
+
+def cubic_terms(space: FactorSpace) -> Terms:
+    """Return the full cubic model: the quadratic one, cubes, and products of three factors.
+
+    Products are those of three factors and of a factor with another's square. Factors take the
+    powers that their number of settings supports; categorical factors take none.
+
+    Raises:
+        InvalidValueError: If there are mixture components, whose cubic models are Scheffe's.
+    """
+    if space.mixture:
+        raise InvalidValueError(
+            f"The components {[c.name for c in space.mixture]} add up to a constant, which a cubic "
+            "model in every factor does not allow for: use scheffe_terms or cox_terms."
+        )
+    parts = [f"({_sum(space.names, has_intercept=True)})**3"]
+    for factor in space.searched:
+        name, largest = formula_name(factor.name), _largest_power(factor)
+        others = [formula_name(other) for other in space.names if other != factor.name]
+        if largest >= 2:
+            parts += [f"I({name}**2)", *(f"I({name}**2):{other}" for other in others)]
+        if largest >= 3:
+            parts.append(f"I({name}**3)")
+    return parse_terms(" + ".join(parts), space)
 
 
 def model_columns(terms: Terms, space: FactorSpace) -> tuple[Column, ...]:
@@ -240,14 +265,15 @@ def _interactions(space: FactorSpace) -> str:
     return " + ".join(parts)
 
 
-def _takes_a_square(factor: SearchedFactor) -> bool:
+def _largest_power(factor: SearchedFactor) -> int:
+    """Return the largest exponent, of those up to 3, that the factor's settings can tell apart."""
     match factor:
         case ContinuousFactor(low=low, high=high, step=step):
-            return step is None or (high - low) / step > 2 - 1e-9
+            return 3 if step is None else min(3, int((high - low) / step + 1e-9))
         case DiscreteFactor(levels=levels):
-            return len(levels) > 2
+            return min(3, len(levels) - 1)
         case CategoricalFactor() | MixtureComponent():
-            return False
+            return 1
 
 
 def _term(atoms: Sequence[Atom], formula: str, space: FactorSpace) -> Term:

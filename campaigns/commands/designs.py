@@ -1,12 +1,15 @@
-"""Classical designs: the first runs of a campaign, on a sheet to fill in."""
+"""Planning the first runs: a design by name or by advice, and the sheet to fill in."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import Parameter, Signature
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from campaigns.commands.design_options import KINDS, OPTIONS, arguments_of
 from campaigns.commands.session import (
     DEFAULT_STORE,
     TABLES,
@@ -20,169 +23,137 @@ from campaigns.commands.session import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from campaigns.campaign import Campaign
+    from doe.advice import Advice
     from doe.runs import Design
-    from doe.space import FactorSpace
 
-DesignKind = Literal[
+KindName = Literal[
     "full-factorial",
     "fractional-factorial",
     "plackett-burman",
+    "definitive-screening",
     "central-composite",
     "box-behnken",
+    "doehlert",
+    "simplex-lattice",
+    "simplex-centroid",
+    "extreme-vertices",
     "latin-hypercube",
     "sobol",
+    "max-projection",
+    "fast-flexible",
+    "optimal",
+    "split-plot",
 ]
-Variant = Literal["face-centred", "inscribed", "rotatable", "spherical", "orthogonal blocks"]
+Purpose = Literal["screen", "characterise", "optimise", "robustness"]
 DEFAULT_SHEET = Path("run-sheet.xlsx")
 
-# Which options each kind listens to, by the name of the argument that they become.
-_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
-    "full-factorial": {
-        "--levels": "levels",
-        "--centre-points": "centre_points",
-        "--replicates": "replicates",
-    },
-    "fractional-factorial": {
-        "--runs": "n_runs",
-        "--resolution": "resolution",
-        "--generator": "generators",
-        "--centre-points": "centre_points",
-        "--replicates": "replicates",
-    },
-    "plackett-burman": {"--runs": "n_runs", "--centre-points": "centre_points"},
-    "central-composite": {
-        "--variant": "kind",
-        "--beyond": "axial",
-        "--centre-points": "centre_points",
-    },
-    "box-behnken": {"--centre-points": "centre_points"},
-    "latin-hypercube": {"--runs": "n_runs"},
-    "sobol": {"--runs": "n_runs"},
-}
-
-Levels = Annotated[int | None, typer.Option(help="Levels per factor (full factorial).")]
-Resolution = Annotated[int | None, typer.Option(help="Of a fraction: 3, 4, 5...")]
-Generators = Annotated[
-    list[str] | None, typer.Option("--generator", help='Of a fraction: "E=ABCD".')
+Kind = Annotated[KindName | None, typer.Argument(help="Which kind of design.")]
+Advise = Annotated[
+    bool, typer.Option("--advise", help="Compare designs for a goal instead of planning one.")
 ]
-Axial = Annotated[
-    Variant | None, typer.Option(help="Where the axial runs of a central composite are.")
+GoalOption = Annotated[
+    Purpose | None, typer.Option("--goal", help="What the advised study is for.")
 ]
-Beyond = Annotated[
-    bool, typer.Option("--beyond", help="Axial runs may lie outside the factors' ranges.")
+Budget = Annotated[int | None, typer.Option("--budget", help="The most runs, for advice.")]
+Effect = Annotated[
+    float | None, typer.Option("--effect", help="Difference to be found, in the response's unit.")
 ]
+Sd = Annotated[float, typer.Option("--sd", help="Run-to-run SD, in the same unit.")]
+RunCostOption = Annotated[float, typer.Option("--run-cost", help="Cost of one run, for advice.")]
 InStandardOrder = Annotated[
     bool, typer.Option("--standard-order", help="Do not randomise the order of the runs.")
 ]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Show the design; record and write nothing.")
 ]
+Out = Annotated[Path, typer.Option("--out", help="The sheet to fill in.")]
+
+# What every kind takes, and its default.
+_COMMON: tuple[tuple[str, Any, object], ...] = (
+    ("advise", Advise, False),
+    ("goal", GoalOption, None),
+    ("budget", Budget, None),
+    ("effect", Effect, None),
+    ("sd", Sd, 1.0),
+    ("run_cost", RunCostOption, 1.0),
+    ("standard_order", InStandardOrder, False),
+    ("preview", Preview, False),
+    ("out", Out, DEFAULT_SHEET),
+    ("force", ForceOption, False),
+    ("store", StoreOption, DEFAULT_STORE),
+    ("campaign", CampaignOption, None),
+    ("actor", ActorOption, None),
+    ("as_json", JsonOption, False),
+)
 
 
-def design(
-    kind: Annotated[DesignKind, typer.Argument(help="Which kind of design.")],
-    *,
-    runs: Annotated[int | None, typer.Option("--runs", help="How many runs.")] = None,
-    levels: Levels = None,
-    resolution: Resolution = None,
-    generator: Generators = None,
-    variant: Axial = None,
-    beyond: Beyond = False,
-    centre_points: Annotated[int | None, typer.Option(help="How many centre runs.")] = None,
-    replicates: Annotated[int | None, typer.Option(help="How often each factorial run.")] = None,
-    standard_order: InStandardOrder = False,
-    preview: Preview = False,
-    out: Annotated[Path, typer.Option("--out", help="The sheet to fill in.")] = DEFAULT_SHEET,
-    force: ForceOption = False,
-    store: StoreOption = DEFAULT_STORE,
-    campaign: CampaignOption = None,
-    actor: ActorOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Plan the first runs by a classical design, and write the sheet to fill in."""
-    given = {
-        "--runs": runs,
-        "--levels": levels,
-        "--resolution": resolution,
-        "--generator": generator or None,
-        "--variant": variant,
-        "--beyond": "beyond" if beyond else None,
-        "--centre-points": centre_points,
-        "--replicates": replicates,
-    }
-    arguments = _arguments(kind, {n: v for n, v in given.items() if v is not None})
-    with opened(store, campaign, actor) as study:
-        planned = _plan(study, kind, arguments, randomise=not standard_order)
-        if preview:
-            _show(planned, None, None, as_json=as_json)
+def design(kind: KindName | None = None, **given: Any) -> None:
+    """Plan the first runs by a classical design, or ask for advice on which one."""
+    with opened(given["store"], given["campaign"], given["actor"]) as study:
+        if given["advise"]:
+            _advise(study, kind, given)
             return
-        sheet = free_path(out, force=force, endings=TABLES)
-        _seed(study, planned, sheet, as_json=as_json)
+        arguments = _arguments(kind, given)
+        planned = _plan(study, str(kind), arguments, randomise=not given["standard_order"])
+        if given["preview"]:
+            show_design(planned, None, None, as_json=given["as_json"])
+            return
+        sheet = free_path(given["out"], force=given["force"], endings=TABLES)
+        seed_and_write(study, planned, sheet, as_json=given["as_json"])
 
 
-def _seed(study: "Campaign", planned: "Design", sheet: Path, *, as_json: bool) -> None:
+def _signature() -> Signature:
+    """Return the parameters of the command, so that the table of options is their only list."""
+    first = Parameter("kind", Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Kind)
+    others = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in _COMMON
+    ]
+    return Signature([first, *(option.parameter() for option in OPTIONS), *others])
+
+
+design.__signature__ = _signature()  # type: ignore[attr-defined]  # Typer reads it from here
+
+
+def seed_and_write(study: "Campaign", planned: "Design", sheet: Path, *, as_json: bool) -> None:
+    """Take over a design that passes its pre-flight check, and write its run sheet.
+
+    Raises:
+        DesignError: If a run must not be done as it is planned.
+    """
     from campaigns.exports.run_sheet import write_run_sheet
 
+    check_ready(planned)
     names = study.seed(planned)
     in_order = [name for _, name in sorted(zip(planned.run_order, names, strict=True))]
     write_run_sheet(study.state, sheet, runs=in_order)
-    _show(planned, names, sheet, as_json=as_json)
+    show_design(planned, names, sheet, as_json=as_json)
 
 
-def _arguments(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    from doe.errors import InvalidValueError
+def check_ready(planned: "Design") -> None:
+    """Refuse a design with a run that must not be done as it is planned.
 
-    heard = _ARGUMENTS[kind]
-    unheard = [option for option in given if option not in heard]
-    if unheard:
-        raise InvalidValueError(
-            f"{', '.join(unheard)} means nothing for a {kind} design; it takes {', '.join(heard)}."
-        )
-    if kind in ("latin-hypercube", "sobol") and "--runs" not in given:
-        raise InvalidValueError(f"Say how many runs the {kind} design is to have: --runs 20.")
-    return {heard[option]: value for option, value in given.items()}
+    Raises:
+        DesignError: With the first of them.
+    """
+    from doe.errors import DesignError
+    from doe.preflight import preflight
 
-
-def _plan(study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool) -> "Design":
-    from campaigns.randomness import generator, spawn_key
-
-    # Keyed by the last event, so that a second design of the same kind is another one.
-    seed = study.state.definition.seed
-    rng = generator(seed, spawn_key(study.state.sequence, "design"))
-    planned = _made(study.space, kind, arguments, rng=rng)
-    return planned.randomised(rng=rng, seed=seed) if randomise else planned
+    faults = [finding for finding in preflight(planned) if finding.severity == "error"]
+    if faults and "outside_ranges" not in planned.details:
+        raise DesignError(f"{len(faults)} findings stop this design: {faults[0].sentence}")
 
 
-def _made(
-    space: "FactorSpace", kind: str, arguments: dict[str, Any], *, rng: "np.random.Generator"
-) -> "Design":
-    from doe.designs.factorial import fractional_factorial, full_factorial
-    from doe.designs.response_surface import box_behnken, central_composite
-    from doe.designs.screening import plackett_burman
-    from doe.designs.space_filling import latin_hypercube, sobol
-
-    makers: Mapping[str, Callable[..., Design]] = {
-        "full-factorial": full_factorial,
-        "fractional-factorial": fractional_factorial,
-        "plackett-burman": plackett_burman,
-        "central-composite": central_composite,
-        "box-behnken": box_behnken,
-    }
-    if kind in makers:
-        return makers[kind](space, **arguments)
-    spread = latin_hypercube if kind == "latin-hypercube" else sobol
-    return spread(space, arguments["n_runs"], rng=rng)
-
-
-def _show(
+def show_design(
     planned: "Design", names: tuple[str, ...] | None, sheet: Path | None, *, as_json: bool
 ) -> None:
+    """Show a design in the order of doing, with what its pre-flight check found."""
     from campaigns.commands.console import answer_json, hint, say, show_table
+    from doe.preflight import preflight
 
     table = planned.run_sheet()
+    found = preflight(planned)
     if names is not None:
         table.insert(0, "run", [names[place - 1] for place in table["standard order"]])
     if as_json:
@@ -192,12 +163,104 @@ def _show(
                 "runs": None if names is None else list(names),
                 "sheet": None if sheet is None else str(sheet),
                 "generators": list(planned.generators),
+                "randomisation": planned.randomisation,
+                "details": dict(planned.details),
+                "findings": [[finding.severity, finding.sentence] for finding in found],
                 "table": table.to_dict(orient="records"),
             }
         )
         return
     say(f"{planned.method}: {planned.n_runs} runs.")
     show_table([str(column) for column in table.columns], table.to_numpy().tolist())
+    say(f"Order: {planned.randomisation or 'standard order, not randomised'}.")
+    for finding in found:
+        say(f"{finding.severity.capitalize()}: {finding.sentence}", style="yellow")
     if sheet is not None:
         say(f"The sheet to fill in: {sheet}")
-        hint(f"When it is filled in: bayeswell record {quote(str(sheet))}")
+        hint(f"When it is filled in: bayeswell import {quote(str(sheet))}")
+
+
+def _arguments(kind: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    from doe.errors import InvalidValueError
+
+    if kind is None:
+        raise InvalidValueError(
+            f"Say which kind of design: {', '.join(KINDS)}; or ask for advice with --advise --goal "
+            "screen --budget 20."
+        )
+    advised = [f"--{name}" for name in ("goal", "budget", "effect") if given[name] is not None]
+    if advised:
+        raise InvalidValueError(f"{', '.join(advised)} needs --advise beside it.")
+    asked = {option.flag: given[option.name] for option in OPTIONS}
+    # Zero is a number that was given; a switch that is off, and no list, are not.
+    typed = {f: v for f, v in asked.items() if v is not None and v is not False and v != []}
+    return arguments_of(kind, typed)
+
+
+def _plan(study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool) -> "Design":
+    from campaigns.randomness import generator, spawn_key
+    from doe.augmentation.models import model_terms
+
+    # Keyed by the last event, so that a second design of the same kind is another one.
+    seed = study.state.definition.seed
+    rng = generator(seed, spawn_key(study.state.sequence, "design"))
+    if "terms" in arguments:
+        arguments["terms"] = model_terms(arguments["terms"], study.space)
+    if KINDS[kind].draws:
+        arguments["rng"] = rng
+    module, _, function = KINDS[kind].maker.partition(":")
+    maker = cast("Callable[..., Design]", getattr(import_module(module), function))
+    planned = maker(study.space, **arguments)
+    return planned.randomised(rng=rng, seed=seed) if randomise else planned
+
+
+def _advise(study: "Campaign", kind: str | None, given: Mapping[str, Any]) -> None:
+    from campaigns.randomness import generator, spawn_key
+    from doe.advice import advise
+    from doe.errors import InvalidValueError
+
+    if kind is not None or given["goal"] is None or given["budget"] is None:
+        raise InvalidValueError(
+            "Advice compares kinds of design for a goal within a budget of runs: "
+            "bayeswell design --advise --goal screen --budget 20."
+        )
+    rng = generator(study.state.definition.seed, spawn_key(study.state.sequence, "advice"))
+    found = advise(
+        study.space,
+        given["goal"],
+        given["budget"],
+        effect=given["effect"],
+        sd=given["sd"],
+        run_cost=given["run_cost"],
+        rng=rng,
+    )
+    _show_advice(found, as_json=given["as_json"])
+
+
+def _show_advice(found: "Advice", *, as_json: bool) -> None:
+    from campaigns.commands.console import answer_json, say, show_table
+    from doe.advice.rules import RULES
+
+    table = found.table()
+    if as_json:
+        answer_json(
+            {
+                "goal": found.goal,
+                "budget": found.budget,
+                "designs": table.to_dict(orient="records"),
+                "sentences": list(found.sentences()),
+                "left_out": [list(pair) for pair in found.left_out],
+                "rules": list(RULES),
+            }
+        )
+        return
+    shown = table.drop(columns=["for", "against", "source"])
+    show_table([str(column) for column in shown.columns], shown.to_numpy().tolist())
+    for sentence in found.sentences():
+        say(sentence)
+    for row in table.to_dict(orient="records"):
+        say(f"\n{row['design']}\n  for: {row['for']}\n  against: {row['against']}")
+        say(f"  source: {row['source']}")
+    for name, why in found.left_out:
+        say(f"\nNot offered, {name}: {why}")
+    say("\n  ".join(["\nRules:", *RULES]))

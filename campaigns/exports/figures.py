@@ -24,6 +24,7 @@ _PER_CATEGORY = 0.4
 _LINE = 0.175  # inches of one line of legend or caption
 _CAPTION_CHARACTERS = 100
 _TITLE_CHARACTERS = 75
+_CATEGORY_CHARACTERS = 60
 _MOST_NAMES = 12
 
 
@@ -126,7 +127,9 @@ def _draw_layer(figure: "Figure", axes: "Axes", layer: Layer, place: int) -> Non
         case Bars(label, y, value, low, high):
             axes.barh(y, value, height=0.55, color=colour, alpha=0.55, label=label)
             spread = _spread(value, low, high)
-            axes.errorbar(value, y, xerr=spread, fmt="none", ecolor="#000000", capsize=3)
+            # Bars without an interval have no ends to mark.
+            if spread.any():
+                axes.errorbar(value, y, xerr=spread, fmt="none", ecolor="#000000", capsize=3)
         case Points():
             _draw_points(axes, layer, colour, _nth(look.markers, place))
         case _:
@@ -197,7 +200,7 @@ def _draw_surface(figure: "Figure", axes: "Axes", surface: Surface) -> None:
     )
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
     bar.set_label(f"{surface.label} ({surface.unit})" if surface.unit else surface.label)
-    drawn, width = _levels(surface)
+    drawn, width = ([], 0.0) if surface.cells else _levels(surface)
     if drawn:
         lines = axes.contour(
             surface.x, surface.y, surface.z, levels=drawn, colors="white", linewidths=width
@@ -239,6 +242,8 @@ def _set_axis(axes: "Axes", axis: Axis, *, horizontal: bool) -> None:
             (axes.set_xscale if horizontal else axes.set_yscale)("log")
         case "category":
             side.set_ticks(range(len(axis.categories)), [*axis.categories])
+            if horizontal and sum(map(len, axis.categories)) > _CATEGORY_CHARACTERS:
+                side.set_tick_params(rotation=90)
         case _:
             assert_never(axis.scale)
     (axes.set_xlim if horizontal else axes.set_ylim)(axis.low, axis.high)

@@ -13,7 +13,11 @@ from doe.plots import Axis, Plot, Points, Surface
 FONT = "Roboto, Helvetica, Arial, sans-serif"
 
 # Trace types that plotly.js 3.1.0, which Panel serves, can draw.
-TRACE_TYPES = frozenset({"bar", "contour", "scatter"})
+TRACE_TYPES = frozenset({"bar", "contour", "heatmap", "scatter"})
+
+
+CATEGORY_CHARACTERS = 60
+"""Letters of category names that fit side by side under the horizontal axis."""
 
 
 class Figure(TypedDict):
@@ -71,7 +75,7 @@ def _layout(plot: Plot) -> dict[str, object]:
         "bargap": 0.3,
         "dragmode": False,
         "annotations": _annotations(plot),
-        "xaxis": _axis(plot.x),
+        "xaxis": {**_axis(plot.x), **_upright(plot.x)},
         "yaxis": _axis(plot.y),
     }
 
@@ -84,6 +88,11 @@ def _annotations(plot: Plot) -> list[dict[str, object]]:
         elif isinstance(layer, Points) and layer.role == "recommended":
             labels += name_labels(layer, plot)
     return labels
+
+
+def _upright(axis: Axis) -> dict[str, object]:
+    """Return what stands long names up, of which plotly would leave some out."""
+    return {"tickangle": -90} if sum(map(len, axis.categories)) > CATEGORY_CHARACTERS else {}
 
 
 def _axis(axis: Axis) -> dict[str, object]:

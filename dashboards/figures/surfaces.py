@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dashboards.figures.looks import CLEAR, HATCH, SURFACE_COLOURS, VEIL
-from dashboards.figures.text import Trace, escaped, hover, position
+from dashboards.figures.text import Trace, category, escaped, hover, position
 from doe.arrays import BoolArray, FloatArray
 from doe.plots import Plot, Surface
 
@@ -17,7 +17,7 @@ _STROKES = 60  # per axis: dense enough to look hatched, sparse enough to draw f
 
 def surface_traces(layer: Surface, plot: Plot) -> list[Trace]:
     """Return the colours, the hatching and the levels of a surface, back to front."""
-    traces = [_colours(layer, plot)]
+    traces = [_fields(layer, plot) if layer.cells else _colours(layer, plot)]
     if layer.shaded is not None and np.any(layer.shaded):
         traces += _hatching(layer, np.asarray(layer.shaded, dtype=np.float64) > 0)
     for level in levels_within(layer):
@@ -48,7 +48,9 @@ def level_labels(layer: Surface, plot: Plot) -> list[dict[str, object]]:
 
 
 def levels_within(layer: Surface) -> tuple[float, ...]:
-    """Return the levels that the surface passes through."""
+    """Return the levels that the surface passes through; fields apart have none between them."""
+    if layer.cells:
+        return ()
     lowest, highest = np.nanmin(layer.z), np.nanmax(layer.z)
     return tuple(level for level in layer.levels if lowest < level < highest)
 
@@ -86,6 +88,28 @@ def _colours(layer: Surface, plot: Plot) -> Trace:
         },
         "hovertemplate": hover(plot, f"{escaped(layer.label)}: %{{z:.3g}}{escaped(unit)}"),
     }
+
+
+def _fields(layer: Surface, plot: Plot) -> Trace:
+    """Return the values as fields with a gap between them, hovering names their categories."""
+    trace = _colours(layer, plot)
+    for key in ("contours", "autocontour"):
+        del trace[key]
+    names = [
+        [" and ".join(_category_names(x, y, plot)) for x in layer.x.tolist()]
+        for y in layer.y.tolist()
+    ]
+    hovered = f"<b>%{{customdata}}</b><br>{escaped(layer.label)}: %{{z:.3g}}<extra></extra>"
+    return {**trace, "type": "heatmap", "xgap": 1, "ygap": 1, "customdata": names} | {
+        "hovertemplate": hovered
+    }
+
+
+def _category_names(x: float, y: float, plot: Plot) -> list[str]:
+    return [
+        escaped(category(place, axis) if axis.scale == "category" else f"{place:g}")
+        for place, axis in ((x, plot.x), (y, plot.y))
+    ]
 
 
 def _level(layer: Surface, level: float) -> list[Trace]:

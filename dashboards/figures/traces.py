@@ -100,20 +100,26 @@ def _bars(layer: Bars, look: Look, plot: Plot) -> Trace:
     unit = f" {escaped(plot.x.unit)}" if plot.x.unit else ""
     named = plot.y.scale == "category"
     names = [category(place, plot.y) if named else f"{place:g}" for place in layer.y]
-    return {
+    heading = f"<b>%{{hovertext}}</b><br>{escaped(layer.label)}: %{{x:.3g}}{unit}"
+    bars: Trace = {
         "type": "bar",
         "orientation": "h",
         "name": layer.label,
         "x": layer.value,
         "y": layer.y,
         "marker": {"color": translucent(look.colour, 0.55), "line": {"width": 0}},
-        "error_x": _errors(layer.value, layer.low, layer.high, INK),
         "hovertext": [escaped(name) for name in names],
+        "hovertemplate": f"{heading}<extra></extra>",
+    }
+    # Bars without an interval have no ends to mark.
+    if np.array_equal(layer.low, layer.high):
+        return bars
+    interval = f"<br>interval %{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}{unit}"
+    return {
+        **bars,
+        "error_x": _errors(layer.value, layer.low, layer.high, INK),
         "customdata": np.column_stack([layer.low, layer.high]),
-        "hovertemplate": (
-            f"<b>%{{hovertext}}</b><br>{escaped(layer.label)}: %{{x:.3g}}{unit}"
-            f"<br>interval %{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}{unit}<extra></extra>"
-        ),
+        "hovertemplate": f"{heading}{interval}<extra></extra>",
     }
 
 

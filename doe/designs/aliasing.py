@@ -155,11 +155,7 @@ def alias_table(design: Design, order: int = 2) -> tuple[str, ...]:
     """
     signs = two_level_signs(design)
     n_factors = signs.shape[1]
-    if order < 1 or sum(comb(n_factors, size) for size in range(1, order + 1)) > MAX_EFFECTS:
-        raise DesignError(
-            f"Alias order {order} for {n_factors} factors: choose an order from 1, and low enough "
-            f"for at most {MAX_EFFECTS} effects."
-        )
+    _check_order(order, n_factors)
     effects = _effects(n_factors, order)
     sets: dict[bytes, list[tuple[BoolArray, FloatArray]]] = {np.ones(len(signs)).tobytes(): []}
     for effect in effects:
@@ -174,6 +170,86 @@ def alias_table(design: Design, order: int = 2) -> tuple[str, ...]:
         texts = [f"{'' if c[0] == first[0] else '-'}{_word(e, names)}" for e, c in members]
         lines.append(" = ".join(texts))
     return tuple(lines if constant else lines[1:])
+
+
+def aliases(design: Design, *, order: int = 2, estimated: int = 1) -> tuple[str, ...]:
+    """Return what each effect is estimated together with, such as ``A - 0.333 BC + 0.333 BD``.
+
+    The model has the mean and every effect of up to ``estimated`` factors that its runs can tell
+    apart, those that come first kept; a coefficient says how much of an effect of up to ``order``
+    factors that is not in the model adds to the estimate. It serves every two-level design, also
+    one that aliases effects in part (Plackett-Burman); where the aliases are full, ``alias_table``
+    says the same with equal signs. Centre points are left out. The mean has no line unless
+    something adds to it.
+
+    Raises:
+        DesignError: If a factor has other than two levels, or there are too many effects to list.
+
+    Source:
+        Box and Draper (1959), J. American Statistical Association 54, 622-654: the alias matrix.
+    """
+    signs = two_level_signs(design)
+    n_factors = signs.shape[1]
+    _check_order(order, n_factors)
+    if not 1 <= estimated <= order:
+        raise DesignError(
+            f"estimated is {estimated!r}: choose a number of factors from 1 to the order, {order}."
+        )
+    effects = [np.zeros(n_factors, dtype=np.bool_), *_effects(n_factors, order)]
+    columns = np.column_stack([signs[:, effect].prod(axis=1) for effect in effects])
+    candidates = [place for place, effect in enumerate(effects) if effect.sum() <= estimated]
+    kept = _independent(columns, candidates)
+    others = [place for place in range(len(effects)) if place not in set(kept)]
+    coefficients = np.linalg.lstsq(columns[:, kept], columns[:, others])[0]
+    names = letters(design.space)
+    texts = ["I", *(_word(effect, names) for effect in effects[1:])]
+    lines = [
+        texts[place] + "".join(_added(c, texts[o]) for c, o in zip(row, others, strict=True))
+        for place, row in zip(kept, coefficients, strict=True)
+    ]
+    return tuple(line for line in lines if line != "I")
+
+
+def is_regular(signs: FloatArray) -> bool:
+    """Return whether two-level runs are a regular fraction, each run done equally often.
+
+    Args:
+        signs: The runs as -1 and +1, shape ``(n_runs, n_factors)``.
+    """
+    distinct, counts = np.unique(signs, axis=0, return_counts=True)
+    _, pivots = _reduced((distinct != signs[0]).astype(np.int64))
+    return 2 ** len(pivots) == len(distinct) and not np.ptp(counts)
+
+
+def _check_order(order: int, n_factors: int) -> None:
+    if order < 1 or sum(comb(n_factors, size) for size in range(1, order + 1)) > MAX_EFFECTS:
+        raise DesignError(
+            f"Alias order {order} for {n_factors} factors: choose an order from 1, and low enough "
+            f"for at most {MAX_EFFECTS} effects."
+        )
+
+
+def _independent(columns: FloatArray, candidates: Sequence[int]) -> list[int]:
+    """Return the candidates that no earlier ones add up to."""
+    basis = np.empty((len(columns), 0))
+    kept: list[int] = []
+    for place in candidates:
+        column = columns[:, place]
+        # Twice: rounding in the first projection would pass for a small independent part.
+        rest = column - basis @ (basis.T @ column)
+        rest = rest - basis @ (basis.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > 1e-8 * np.sqrt(len(column)):
+            basis = np.column_stack([basis, rest / length])
+            kept.append(place)
+    return kept
+
+
+def _added(coefficient: float, text: str) -> str:
+    size = f"{abs(coefficient):.3f}".rstrip("0").rstrip(".")
+    if size == "0":
+        return ""
+    return f" {'-' if coefficient < 0 else '+'} {'' if size == '1' else size + ' '}{text}"
 
 
 def _krawtchouk(length: int, distance: int, n_factors: int) -> int:
@@ -240,8 +316,7 @@ def _check_regular(columns: FloatArray, design: Design) -> None:
         largest = np.abs(products).max() / columns.shape[1]
         raise DesignError(
             f"This {design.method} aliases effects partly (correlations up to {largest:.3g}), "
-            "which a table of equal signs cannot show: ask for a lower order, or compute "
-            "correlations from doe.terms.model_matrix."
+            "which a table of equal signs cannot show: ask for aliases(design), or a lower order."
         )
 
 

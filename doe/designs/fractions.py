@@ -1,7 +1,7 @@
 """Regular two-level fractions: generators read and checked, and the runs they stand for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -103,8 +103,37 @@ def fraction_of(n_factors: int, generators: Sequence[Generator]) -> Fraction:
     return Fraction(signs, tuple(generators), shortest)
 
 
-def best_fraction(n_factors: int, *, resolution: int | None, n_runs: int | None) -> Fraction:
+def parse_word(text: str, letters: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
+    """Read a product of factors such as ``ABC``, ``A:B`` or ``pH * feed``; positions ascending.
+
+    Raises:
+        DesignError: If it names an unknown factor, or one twice.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise DesignError(
+            f"The product {text!r} cannot be read: write letters, such as '{letters[0]}"
+            f"{letters[-1]}', or names, such as '{names[0]}:{names[-1]}'."
+        )
+    places = _places(text, text, letters, names)
+    if len(set(places)) < len(places):
+        raise DesignError(f"'{text}' names a factor twice: each may stand in it once.")
+    return tuple(sorted(places))
+
+
+def best_fraction(
+    n_factors: int,
+    *,
+    resolution: int | None,
+    n_runs: int | None,
+    admits: Callable[[Fraction], bool] = lambda _: True,
+) -> Fraction:
     """Return the smallest fraction of minimum aberration with at least the resolution.
+
+    Args:
+        n_factors: How many factors there are.
+        resolution: Least length of a word; any where absent.
+        n_runs: Number of different runs; the smallest that fits where absent.
+        admits: What else the fraction must allow.
 
     Raises:
         DesignError: If there is none; says what there is.
@@ -117,7 +146,9 @@ def best_fraction(n_factors: int, *, resolution: int | None, n_runs: int | None)
         offered.append(f"{2**n_basic} runs with resolution {roman(fraction.resolution)}")
         fits = n_runs is None or n_runs == 2**n_basic
         if fits and (resolution is None or fraction.resolution >= resolution):
-            return fraction
+            if admits(fraction):
+                return fraction
+            offered[-1] += " (which cannot be divided into these blocks)"
     asked = [f"{n_runs} runs"] if n_runs is not None else []
     asked += [f"resolution {roman(resolution)} or higher"] if resolution is not None else []
     raise DesignError(
@@ -137,14 +168,19 @@ def _parse_generator(text: str, letters: Sequence[str], names: Sequence[str]) ->
     left, right = (side.strip() for side in sides)
     sign = -1 if right.startswith("-") else 1
     right = right.removeprefix("-").removeprefix("+").strip()
-    parts = [part.strip() for part in re.split(r"[*:]", right)]
-    if len(parts) == 1 and right not in names:
-        parts = list(right.replace(" ", ""))
-    places = [_place(part, text, letters, names) for part in parts]
+    places = _places(right, text, letters, names)
     factor = _place(left, text, letters, names)
     if len(set(places)) < len(places) or factor in places:
         raise DesignError(f"Generator '{text}' uses a factor twice: each may stand in it once.")
     return Generator(factor, tuple(sorted(places)), sign)
+
+
+def _places(product: str, text: str, letters: Sequence[str], names: Sequence[str]) -> list[int]:
+    product = product.strip()
+    parts = [part.strip() for part in re.split(r"[*:]", product)]
+    if len(parts) == 1 and product not in names:
+        parts = list(product.replace(" ", ""))
+    return [_place(part, text, letters, names) for part in parts]
 
 
 def _place(name: str, text: str, letters: Sequence[str], names: Sequence[str]) -> int:
@@ -152,7 +188,7 @@ def _place(name: str, text: str, letters: Sequence[str], names: Sequence[str]) -
     if len(places) == 2:
         letter = letters[list(names).index(name)]
         raise DesignError(
-            f"Generator '{text}': '{name}' is the name of factor {letter}, and the letter of "
+            f"'{text}': '{name}' is the name of factor {letter}, and the letter of "
             f"'{names[list(letters).index(name)]}': rename the factor '{name}'."
         )
     if places:
@@ -161,7 +197,7 @@ def _place(name: str, text: str, letters: Sequence[str], names: Sequence[str]) -
         letter if letter == full else f"{letter} = {full}"
         for letter, full in zip(letters, names, strict=True)
     )
-    raise DesignError(f"Generator '{text}': '{name}' is not a factor; those are {listed}.")
+    raise DesignError(f"'{text}': '{name}' is not a factor; those are {listed}.")
 
 
 def _words(generators: Sequence[Generator]) -> list[frozenset[int]]:

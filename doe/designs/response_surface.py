@@ -1,7 +1,6 @@
 """Designs for quadratic models: central composite and Box-Behnken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Literal, get_args
 
@@ -9,59 +8,41 @@ import numpy as np
 
 from doe.arrays import FloatArray
 from doe.designs.aliasing import letters
-from doe.designs.assembly import Plan, assemble, check_count, numeric_runs, refuse_kinds
+from doe.designs.assembly import MAX_RUNS, Plan, assemble, check_count, refuse_kinds
+from doe.designs.blocks import with_block
+from doe.designs.composites import Composite, Kind, core_in_blocks, usual_centre_counts
+from doe.designs.crossing import (
+    Points,
+    check_size,
+    crossed,
+    joined,
+    n_combinations,
+    one_after_the_other,
+    varied_along_axes,
+)
 from doe.designs.fractions import Fraction, best_fraction, fraction_of, parse_generators
-from doe.designs.structure import check_composite, check_edges, check_moments, check_rotatable
+from doe.designs.structure import (
+    check_composite,
+    check_edges,
+    check_moments,
+    check_orthogonal_blocks,
+    check_rotatable,
+)
 from doe.errors import DesignError
-from doe.factors import CategoricalFactor, MixtureComponent
+from doe.factors import MixtureComponent
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 
-Kind = Literal["rotatable", "spherical", "face-centred", "inscribed", "orthogonal blocks"]
-
 # Per number of factors: the factors that an edge run varies, and the usual number of centre runs.
-_BOX_BEHNKEN: dict[int, tuple[tuple[str, ...], int]] = {
-    3: (("12", "13", "23"), 3),
-    4: (("12", "34", "14", "23", "13", "24"), 3),
-    5: (("12", "13", "14", "15", "23", "24", "25", "34", "35", "45"), 6),
-    6: (("124", "235", "346", "145", "256", "136"), 6),
-    7: (("456", "167", "257", "124", "347", "135", "236"), 6),
+# A semicolon stands between orthogonal blocks.
+_BOX_BEHNKEN: dict[int, tuple[str, int]] = {
+    3: ("12 13 23", 3),
+    4: ("12 34; 14 23; 13 24", 3),
+    5: ("12 34 25 13 45; 23 14 35 15 24", 6),
+    6: ("124 235 346 145 256 136", 6),
+    7: ("456 167 257 124 347 135 236", 6),
 }
 _INSTEAD = "use an optimal or space-filling design, which keep to constraints and mixed factors"
-
-
-@dataclass(frozen=True, slots=True)
-class _Composite:
-    """The parts of a central composite design before it is written in natural units."""
-
-    kind: Kind
-    core: Fraction
-    distance: float
-    centre: tuple[int, ...]
-
-    @property
-    def points(self) -> FloatArray:
-        """Coded runs with the core at -1 and +1: core, axial, centre; or block after block."""
-        n_factors = self.core.signs.shape[1]
-        axial = np.zeros((2 * n_factors, n_factors))
-        axial[np.arange(2 * n_factors), np.repeat(np.arange(n_factors), 2)] = np.tile(
-            [-self.distance, self.distance], n_factors
-        )
-        centre = [np.zeros((n, n_factors)) for n in self.centre]
-        if len(centre) == 1:
-            return np.vstack([self.core.signs, axial, centre[0]])
-        return np.vstack([self.core.signs, centre[0], axial, centre[1]])
-
-    @property
-    def point_types(self) -> list[str]:
-        """What each run is, in the order of ``points``."""
-        n_core, n_factors = self.core.signs.shape
-        parts = [("factorial", n_core), ("axial", 2 * n_factors)]
-        if len(self.centre) == 1:
-            parts.append(("centre", self.centre[0]))
-        else:
-            parts = [parts[0], ("centre", self.centre[0]), parts[1], ("centre", self.centre[1])]
-        return [kind for kind, n in parts for _ in range(n)]
 
 
 def central_composite(
@@ -71,13 +52,18 @@ def central_composite(
     centre_points: int | tuple[int, int] | None = None,
     fraction: Sequence[str] | Literal["resolution V"] | None = None,
     axial: Literal["allowed", "beyond"] = "allowed",
+    core_replicates: int = 1,
+    axial_replicates: int = 1,
+    n_blocks: int | None = None,
+    block: str | None = None,
 ) -> Design:
     """Return a factorial core with axial runs on every factor's axis, and centre runs.
 
     The low and high of a factor are the most that may be asked for. Kinds that stay inside:
 
     - ``face-centred``: core and axial runs at low and high.
-    - ``inscribed``: the rotatable design shrunk, axial runs at low and high.
+    - ``inscribed``: the rotatable design shrunk, axial runs at low and high; with ``n_blocks`` the
+      one in orthogonal blocks.
 
     In these kinds the core is at low and high, as JMP and Design-Expert read a range, and axial
     runs lie outside it; they are refused unless ``axial="beyond"`` says that such settings are
@@ -85,101 +71,169 @@ def central_composite(
 
     - ``rotatable``: axial distance (core runs)^(1/4); precision depends on the distance only.
     - ``spherical``: axial distance sqrt(factors); all runs but the centre on one sphere.
-    - ``orthogonal blocks``: two blocks, core and axial runs, each with its centre runs, that do not
-      disturb the quadratic model.
+    - ``orthogonal blocks``: blocks that do not disturb the quadratic model: the core in one or
+      more, the axial runs in the last, each with its centre runs.
 
     Distances are in coded units, so that a factor on a log scale has its axial runs at ratios. Runs
     are in standard order; randomise them with ``Design.randomised``.
 
+    Factors without a middle (categorical ones, discrete ones with two levels) have the whole design
+    repeated at each combination of their levels.
+
     Args:
-        space: The factors, continuous, or discrete with all the levels that are needed.
+        space: The factors, continuous, or discrete with all the levels that are needed; and
+            categorical ones.
         kind: Where the axial runs are.
-        centre_points: How many centre runs; for ``orthogonal blocks`` in the core block and in the
-            axial block. 5 for two factors and 6 for more where not given; (4, 2) for blocks.
+        centre_points: How many centre runs; with blocks in each core block and in the axial block.
+            5 for two factors and 6 for more where not given; (4, 2) for two blocks, and for more
+            four in the core and what makes the design most nearly rotatable.
         fraction: ``"resolution V"`` or generators for a fractional core; the full factorial
             otherwise.
         axial: Whether axial runs may lie outside the factors' ranges.
+        core_replicates: How often each core run is done.
+        axial_replicates: How often each axial run is done.
+        n_blocks: One more than 1, 2, 4, 8 or 16 blocks of core runs, as the core allows; 2 for
+            ``orthogonal blocks`` where not given.
+        block: Name of the block factor.
 
     Raises:
-        DesignError: If the factors do not fit, the core cannot support a quadratic model, or a run
-            is not allowed; says which runs and what to use instead.
+        DesignError: If the factors do not fit, the core cannot support a quadratic model or be
+            split, or a run is not allowed; says which runs and what to use instead.
 
     Source:
-        Box and Wilson (1951), J. Royal Statistical Society B 13, 1-45; distances from Box and
-        Hunter (1957), Annals of Mathematical Statistics 28, 195-241.
+        Box and Wilson (1951), J. Royal Statistical Society B 13, 1-45; distances and blocks from
+        Box and Hunter (1957), Annals of Mathematical Statistics 28, 195-241.
     """
     method = f"central composite, {kind}"
     _check_choice("kind", kind, get_args(Kind))
     _check_choice("axial", axial, ("allowed", "beyond"))
-    _check_factors(space, "central composite design")
-    core = _core(space, fraction)
-    centre = _centre_counts(kind, centre_points, len(space.names))
-    composite = _Composite(kind, core, _distance(kind, core, centre), centre)
+    numeric = _numeric(space, "central composite design")
+    core = _core(numeric, fraction)
+    replicates = (core_replicates, axial_replicates)
+    composite = _composite(
+        kind, core, n_blocks=n_blocks, centre_points=centre_points, replicates=replicates
+    )
     _check(composite, method)
-    scale = 1.0 / composite.distance if kind == "inscribed" else 1.0
+    scale = 1.0 / max(composite.distance, 1.0) if kind == "inscribed" else 1.0
+    points = composite.points
+    shrunk = Points(scale * points.settings, points.types, points.blocks)
+    runs, points = crossed(space, shrunk, method)
+    blocked, name = with_block(space, block) if points.blocks else (space, "")
     return assemble(
-        space,
+        blocked,
         Plan(
-            numeric_runs(space, scale * composite.points),
-            composite.point_types,
+            runs,
+            points.types,
             method,
             _instead(kind, axial),
-            generators=[g.text(letters(space)) for g in core.generators],
-            details=_facts(space, composite, scale),
+            generators=[g.text(letters(numeric)) for g in core.generators],
+            details=_facts(space, numeric, composite, points),
             beyond=axial == "beyond",
-            blocks=_blocks(space, composite),
+            blocks={name: points.blocks} if points.blocks else {},
         ),
     )
 
 
-def box_behnken(space: FactorSpace, *, centre_points: int | None = None) -> Design:
+def box_behnken(
+    space: FactorSpace,
+    *,
+    centre_points: int | None = None,
+    n_blocks: int = 1,
+    block: str | None = None,
+) -> Design:
     """Return a Box-Behnken design: runs on the edges of the box, none at its corners.
 
     12, 24, 40, 48 and 56 edge runs for 3 to 7 factors, in standard order; randomise them with
-    ``Design.randomised``.
+    ``Design.randomised``. Factors without a middle (categorical ones, discrete ones with two
+    levels) have the whole design repeated at each combination of their levels.
 
     Args:
-        space: Three to seven factors, continuous, or discrete with a level in the middle.
-        centre_points: How many centre runs; 3 up to four factors and 6 for more, as published,
-            where it is not given.
+        space: Three to seven factors, continuous, or discrete with a level in the middle; and
+            categorical ones.
+        centre_points: How many centre runs, over all blocks together; 3 up to four factors and 6
+            for more, as published, where it is not given.
+        n_blocks: 3 for four factors or 2 for five to seven: blocks that do not disturb the
+            quadratic model.
+        block: Name of the block factor.
 
     Raises:
-        DesignError: If the factors do not fit, or a run is not allowed.
+        DesignError: If the factors do not fit, there are no such blocks, or a run is not allowed.
 
     Source:
-        Box and Behnken (1960), Technometrics 2, 455-475.
+        Box and Behnken (1960), Technometrics 2, 455-475, table 4.
     """
     method = "Box-Behnken"
-    _check_factors(space, "Box-Behnken design")
-    n_factors = len(space.names)
+    numeric = _numeric(space, "Box-Behnken design")
+    n_factors = len(numeric.names)
     if n_factors not in _BOX_BEHNKEN:
         raise DesignError(
             f"Box-Behnken designs are listed for 3 to 7 factors, and this space has {n_factors}: "
             "use central_composite or an optimal design."
         )
-    groups, usual = _BOX_BEHNKEN[n_factors]
+    _, usual = _BOX_BEHNKEN[n_factors]
     asked = usual if centre_points is None else centre_points
     n_centre = check_count(asked, "centre_points", at_least=1)
-    edges = []
-    for group in groups:
-        varied = [int(digit) - 1 for digit in group]
-        # The last of the group varies slowest, as in standard order.
-        for signs in product((-1.0, 1.0), repeat=len(varied)):
-            edge = np.zeros(n_factors)
-            edge[varied] = signs[::-1]
-            edges.append(edge)
-    points = np.vstack([edges, np.zeros((n_centre, n_factors))])
-    check_edges(points, len(edges), len(groups[0]), n_centre, method)
+    check_size(n_centre, method)
+    points = _edges_and_centre(n_factors, n_centre, n_blocks)
+    n_edge = points.types.count("edge")
+    n_varied = int(np.count_nonzero(points.settings[0]))
+    check_edges(points.settings, n_edge, n_varied, n_centre, method)
+    if points.blocks:
+        check_orthogonal_blocks(points.settings, points.blocks, method)
+    runs, points = crossed(space, points, method)
+    blocked, name = with_block(space, block) if points.blocks else (space, "")
+    details: dict[str, JSON] = {"centre_points": points.types.count("centre")}
     return assemble(
-        space,
+        blocked,
         Plan(
-            numeric_runs(space, points),
-            ["edge"] * len(edges) + ["centre"] * n_centre,
+            runs,
+            points.types,
             method,
             _INSTEAD,
-            details={"centre_points": n_centre},
+            details=details | _combinations(space),
+            blocks={name: points.blocks} if points.blocks else {},
         ),
     )
+
+
+def _edges_and_centre(n_factors: int, n_centre: int, n_blocks: int) -> Points:
+    """Return the edge runs in standard order and the centre runs, block after block."""
+    groups = [part.split() for part in _BOX_BEHNKEN[n_factors][0].split(";")]
+    # Groups of three factors are split by the product of their signs.
+    halves = (-1.0, 1.0) if len(groups[0][0]) == 3 else (0.0,)
+    possible = len(groups) * len(halves)
+    if check_count(n_blocks, "n_blocks", at_least=1) not in (1, possible):
+        blocks = f"1 or {possible}" if possible > 1 else "1"
+        raise DesignError(
+            f"n_blocks is {n_blocks!r}, but a Box-Behnken design of {n_factors} factors has "
+            f"{blocks}: choose that, or put central_composite in orthogonal blocks."
+        )
+    if n_centre % n_blocks:
+        raise DesignError(
+            f"centre_points is {n_centre}, which {n_blocks} blocks cannot share: give a multiple "
+            f"of {n_blocks}."
+        )
+    if n_blocks == 1:
+        edges = np.vstack([_edges(group, n_factors) for part in groups for group in part])
+        return joined([("edge", edges), ("centre", np.zeros((n_centre, n_factors)))])
+    centre = np.zeros((n_centre // n_blocks, n_factors))
+    parts = []
+    for number, (part, half) in enumerate(product(groups, halves), start=1):
+        edges = np.vstack([_edges(group, n_factors, half) for group in part])
+        parts.append(joined([("edge", edges), ("centre", centre)], str(number)))
+    return one_after_the_other(parts)
+
+
+def _edges(group: str, n_factors: int, half: float = 0.0) -> FloatArray:
+    """Return the edge runs that vary a group of factors, or the half with one product of signs."""
+    varied = [int(digit) - 1 for digit in group]
+    # The last of the group varies slowest, as in standard order.
+    signs = np.array([signs[::-1] for signs in product((-1.0, 1.0), repeat=len(varied))])
+    if half:
+        signs = signs[signs.prod(axis=1) == half]
+    edges = np.zeros((len(signs), n_factors))
+    edges[:, varied] = signs
+    return edges
 
 
 def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
@@ -187,72 +241,112 @@ def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
         raise DesignError(f"{what} is {value!r}; expected one of {', '.join(choices)}.")
 
 
-def _check_factors(space: FactorSpace, method: str) -> None:
-    refuse_kinds(space, (CategoricalFactor, MixtureComponent), method, _INSTEAD)
-    if len(space.names) < 2:
+def _numeric(space: FactorSpace, method: str) -> FactorSpace:
+    refuse_kinds(space, (MixtureComponent,), method, _INSTEAD)
+    numeric = varied_along_axes(space)
+    if len(numeric.names) < 2:
         raise DesignError(
-            f"A {method} needs two or more factors, and this space has only '{space.names[0]}': "
-            "use full_factorial with levels=3 or more."
+            f"A {method} needs two or more factors, and this space has only '{numeric.names[0]}' "
+            "with a middle: use full_factorial with levels=3 or more."
         )
+    return numeric
 
 
-def _core(space: FactorSpace, fraction: Sequence[str] | str | None) -> Fraction:
-    n_factors = len(space.names)
+def _core(numeric: FactorSpace, fraction: Sequence[str] | str | None) -> Fraction:
+    n_factors = len(numeric.names)
     if fraction is None:
+        if 2**n_factors > MAX_RUNS:
+            raise DesignError(
+                f"A full core of {n_factors} factors has {2**n_factors} runs; at most {MAX_RUNS} "
+                "are planned: take fraction='resolution V' or screen the factors first."
+            )
         return fraction_of(n_factors, ())
     if fraction == "resolution V":
         return best_fraction(n_factors, resolution=5, n_runs=None)
-    return fraction_of(n_factors, parse_generators(fraction, letters(space), space.names))
+    return fraction_of(n_factors, parse_generators(fraction, letters(numeric), numeric.names))
 
 
-def _centre_counts(
-    kind: Kind, centre_points: int | tuple[int, int] | None, n_factors: int
-) -> tuple[int, ...]:
-    if kind == "orthogonal blocks":
-        counts = (4, 2) if centre_points is None else centre_points
-        if not isinstance(counts, tuple) or len(counts) != 2:
-            raise DesignError(
-                f"Orthogonal blocks need centre_points for the core and for the axial block, such "
-                f"as (4, 2); got {centre_points!r}."
-            )
-        return tuple(check_count(count, "centre_points", at_least=0) for count in counts)
+def _composite(
+    kind: Kind,
+    core: Fraction,
+    *,
+    n_blocks: int | None,
+    centre_points: object,
+    replicates: tuple[int, int],
+) -> Composite:
+    for what, count in zip(("core_replicates", "axial_replicates"), replicates, strict=True):
+        check_count(count, what, at_least=1)
+    n_core_blocks = _n_core_blocks(kind, n_blocks)
+    core_blocks = core_in_blocks(core, max(n_core_blocks, 1))
+    if n_core_blocks:
+        usual = usual_centre_counts(core, core_blocks, *replicates)
+        centre = _block_centres(centre_points, usual)
+    else:
+        centre = _centre_count(centre_points, core.signs.shape[1])
+    return Composite(kind, core, core_blocks, centre, *replicates)
+
+
+def _n_core_blocks(kind: Kind, n_blocks: int | None) -> int:
+    """Return how many blocks the core runs are in; 0 for a design without blocks."""
+    if n_blocks is None:
+        return 1 if kind == "orthogonal blocks" else 0
+    check_count(n_blocks, "n_blocks", at_least=1)
+    if n_blocks == 1 and kind == "orthogonal blocks":
+        raise DesignError(
+            "n_blocks is 1, but 'orthogonal blocks' has two or more: leave it out, or take "
+            "another kind."
+        )
+    if n_blocks > 1 and kind not in ("orthogonal blocks", "inscribed"):
+        raise DesignError(
+            f"A {kind} central composite design cannot be in {n_blocks} blocks that leave the "
+            "quadratic model undisturbed: take kind='inscribed', which stays inside the ranges, or "
+            "kind='orthogonal blocks'."
+        )
+    return n_blocks - 1
+
+
+def _block_centres(centre_points: object, usual: tuple[int, int]) -> tuple[int, ...]:
+    counts = usual if centre_points is None else centre_points
+    if not isinstance(counts, tuple) or len(counts) != 2:
+        raise DesignError(
+            f"Orthogonal blocks need centre_points for the core and for the axial block, such "
+            f"as {usual}; got {centre_points!r}."
+        )
+    return tuple(check_count(count, "centre_points", at_least=0) for count in counts)
+
+
+def _centre_count(centre_points: object, n_factors: int) -> tuple[int, ...]:
     if centre_points is None:
         return (5 if n_factors == 2 else 6,)
     return (check_count(centre_points, "centre_points", at_least=0),)
 
 
-def _distance(kind: Kind, core: Fraction, centre: tuple[int, ...]) -> float:
-    """Return the distance of the axial runs from the centre, the core being at -1 and +1."""
-    n_core, n_factors = core.signs.shape
-    match kind:
-        case "face-centred":
-            return 1.0
-        case "rotatable" | "inscribed":
-            return float(n_core**0.25)
-        case "spherical":
-            return float(n_factors**0.5)
-        case "orthogonal blocks":
-            # Each block's share of sum x^2 is its share of the runs.
-            n_axial = 2 * n_factors
-            ratio = (n_axial + centre[1]) / (n_core + centre[0])
-            return float((n_core * ratio / 2) ** 0.5)
-
-
-def _check(composite: _Composite, method: str) -> None:
-    points = composite.points
-    check_composite(points, composite.core.signs, composite.distance, sum(composite.centre), method)
+def _check(composite: Composite, method: str) -> None:
+    check_size(composite.n_runs, method)
+    points = composite.points.settings
+    core = np.tile(composite.core.signs, (composite.core_replicates, 1))
+    check_composite(
+        points,
+        core,
+        composite.distance,
+        composite.n_centre,
+        method,
+        axial_replicates=composite.axial_replicates,
+    )
     if composite.core.resolution is not None and composite.core.resolution < 5:
         raise DesignError(
             f"The core has resolution {composite.core.resolution}, which cannot tell two-factor "
             "interactions apart: leave out fraction, or take fraction='resolution V'."
         )
     squares = np.column_stack([np.ones(len(points)), points**2])
-    if not sum(composite.centre) and np.linalg.matrix_rank(squares) < squares.shape[1]:
+    if not composite.n_centre and np.linalg.matrix_rank(squares) < squares.shape[1]:
         raise DesignError(
             f"Without centre runs, all runs of this {method} are equally far from the centre, so "
             "that the squares cannot be told apart: give centre_points of 1 or more."
         )
-    if composite.kind in ("rotatable", "inscribed"):
+    if composite.is_blocked:
+        check_orthogonal_blocks(points, composite.points.blocks, method)
+    elif composite.kind in ("rotatable", "inscribed"):
         check_rotatable(points, method)
     check_moments(points, method)
 
@@ -266,22 +360,25 @@ def _instead(kind: Kind, axial: str) -> str:
     )
 
 
-def _facts(space: FactorSpace, composite: _Composite, scale: float) -> dict[str, JSON]:
+def _facts(
+    space: FactorSpace, numeric: FactorSpace, composite: Composite, points: Points
+) -> dict[str, JSON]:
+    at_ends = "axial" if composite.kind == "inscribed" and composite.distance > 1 else "factorial"
     facts: dict[str, JSON] = {
         "axial_distance": composite.distance,
-        "coding": ("axial runs at low and high" if scale < 1 else "factorial runs at low and high"),
-        "centre_points": sum(composite.centre),
+        "coding": f"{at_ends} runs at low and high",
+        "centre_points": points.types.count("centre"),
     }
+    if composite.core_replicates > 1 or composite.axial_replicates > 1:
+        facts["core_replicates"] = composite.core_replicates
+        facts["axial_replicates"] = composite.axial_replicates
     if composite.core.generators:
-        facts["letters"] = dict(zip(letters(space), space.names, strict=True))
+        facts["letters"] = dict(zip(letters(numeric), numeric.names, strict=True))
         facts["core_resolution"] = composite.core.resolution
-    return facts
+    return facts | _combinations(space)
 
 
-def _blocks(space: FactorSpace, composite: _Composite) -> dict[str, tuple[str, ...]]:
-    if composite.kind != "orthogonal blocks":
-        return {}
-    n_core, n_factors = composite.core.signs.shape
-    sizes = (n_core + composite.centre[0], 2 * n_factors + composite.centre[1])
-    name = space.blocks[0].name if len(space.blocks) == 1 else "block"
-    return {name: ("1",) * sizes[0] + ("2",) * sizes[1]}
+def _combinations(space: FactorSpace) -> dict[str, JSON]:
+    """Return how often a design is repeated for factors without a middle, when it is."""
+    count = n_combinations(space)
+    return {"combinations_of_levels": count} if count > 1 else {}

@@ -5,6 +5,7 @@ import numpy as np
 from doe.arrays import FloatArray
 from doe.designs.aliasing import letters
 from doe.designs.assembly import Plan, assemble, centre_runs, check_count, two_level_runs
+from doe.designs.blocks import with_block
 from doe.designs.factorial import check_two_level_factors
 from doe.designs.structure import check_orthogonal
 from doe.errors import DesignError
@@ -40,7 +41,12 @@ _SIZES = (4, *sorted([*_CYCLIC, 28, 40]))
 
 
 def plackett_burman(
-    space: FactorSpace, *, n_runs: int | None = None, centre_points: int = 0
+    space: FactorSpace,
+    *,
+    n_runs: int | None = None,
+    centre_points: int = 0,
+    n_blocks: int = 1,
+    block: str | None = None,
 ) -> Design:
     """Return a Plackett-Burman design: main effects of up to ``n_runs - 1`` two-level factors.
 
@@ -52,7 +58,11 @@ def plackett_burman(
     Args:
         space: The factors: continuous and discrete at their ends, categorical with two levels.
         n_runs: A multiple of four up to 48; the smallest that fits where it is not given.
-        centre_points: Runs at the middle, for each combination of levels that have no middle.
+        centre_points: Runs at the middle of each block, for each combination of levels that have
+            no middle.
+        n_blocks: 1, or 2 halves told apart by a column that no factor needs, so that main effects
+            are orthogonal to blocks.
+        block: Name of the block factor.
 
     Raises:
         DesignError: If the factors do not fit, there is no such design, or a run is not allowed.
@@ -62,23 +72,28 @@ def plackett_burman(
     """
     method = "Plackett-Burman design"
     check_two_level_factors(space, method, "use full_factorial or an optimal design")
-    n_factors = len(space.names)
-    size = _size(n_factors, n_runs)
-    signs = hadamard_columns(size)[:, :n_factors]
-    check_orthogonal(signs, method)
+    n_columns = len(space.names) + _n_block_columns(n_blocks)
+    size = _size(n_columns, n_runs, len(space.names))
+    columns = hadamard_columns(size)[:, :n_columns]
+    check_orthogonal(columns, method)
     instead = "narrow the ranges, or use an optimal or space-filling design"
     centre = centre_runs(space, centre_points, instead)
+    halves = [columns[:, -1] < 0, columns[:, -1] > 0] if n_blocks == 2 else [columns[:, 0] != 0]
+    signs = [columns[half, : len(space.names)] for half in halves]
+    n_each = len(signs[0]) + len(centre)
+    blocked, name = with_block(space, block) if n_blocks == 2 else (space, "")
     return assemble(
-        space,
+        blocked,
         Plan(
-            [*two_level_runs(space, signs), *centre],
-            ["factorial"] * size + ["centre"] * len(centre),
+            [run for half in signs for run in [*two_level_runs(space, half), *centre]],
+            [*(["factorial"] * len(signs[0])), *(["centre"] * len(centre))] * n_blocks,
             f"Plackett-Burman, {size} runs",
             instead,
             details={
                 "letters": dict(zip(letters(space), space.names, strict=True)),
-                "centre_points": len(centre),
+                "centre_points": len(centre) * n_blocks,
             },
+            blocks={name: ("1",) * n_each + ("2",) * n_each} if name else {},
         ),
     )
 
@@ -110,25 +125,35 @@ def hadamard_columns(n_runs: int) -> FloatArray:
     return np.vstack([rows, -np.ones(n_runs - 1)])
 
 
-def _size(n_factors: int, n_runs: int | None) -> int:
+def _n_block_columns(n_blocks: int) -> int:
+    if check_count(n_blocks, "n_blocks", at_least=1) > 2:
+        raise DesignError(
+            f"n_blocks is {n_blocks!r}, but a Plackett-Burman design has 1 or 2: choose one, or "
+            "use fractional_factorial, which has 4, 8, ... blocks."
+        )
+    return n_blocks - 1
+
+
+def _size(n_columns: int, n_runs: int | None, n_factors: int) -> int:
+    """Return how many runs hold the columns of all factors, and of blocks where there are any."""
+    needs = f"{n_factors} factors" if n_columns == n_factors else f"{n_factors} factors and blocks"
+    fitting = [size for size in _SIZES if size > n_columns]
     if n_runs is not None:
         check_count(n_runs, "n_runs", at_least=4)
         if n_runs not in _SIZES:
             raise DesignError(
                 f"No Plackett-Burman design has {n_runs} runs; sizes are {_sizes()}: choose one."
             )
-        if n_runs <= n_factors:
+        if n_runs <= n_columns:
             raise DesignError(
-                f"{n_runs} runs hold at most {n_runs - 1} factors, and this space has {n_factors}: "
-                f"take n_runs={min((s for s in _SIZES if s > n_factors), default=_SIZES[-1])} or "
-                "fewer factors."
+                f"{n_runs} runs hold at most {n_runs - 1} factors, and this space has {needs}: "
+                f"take n_runs={fitting[0] if fitting else _SIZES[-1]} or fewer factors."
             )
         return n_runs
-    fitting = [size for size in _SIZES if size > n_factors]
     if not fitting:
         raise DesignError(
             f"Plackett-Burman designs are listed up to {_SIZES[-1]} runs for {_SIZES[-1] - 1} "
-            f"factors, and this space has {n_factors}: leave out factors."
+            f"factors, and this space has {needs}: leave out factors."
         )
     return fitting[0]
 

@@ -1,37 +1,33 @@
 """Designs that fill the factor space without a model in mind."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, assert_never, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
-from doe.arrays import BoolArray, FloatArray, IntArray
-from doe.coding import coded_values, numbers_of
-from doe.designs.assembly import MAX_RUNS, CodedRun, Plan, assemble, check_count
-from doe.designs.spreading import smallest_distance, spread_latin, spread_subset
-from doe.designs.structure import check_balanced, check_distinct, check_latin
-from doe.errors import DesignError
-from doe.factors import (
-    CategoricalFactor,
-    ContinuousFactor,
-    DiscreteFactor,
-    MixtureComponent,
-    SearchedFactor,
-    Value,
+from doe.arrays import FloatArray, IntArray
+from doe.designs.assembly import MAX_RUNS, CodedRun, check_count
+from doe.designs.fast_flexible import allowed_filling, allowed_projection
+from doe.designs.latin_columns import (
+    MAX_SPREAD_RUNS,
+    LatinColumn,
+    even_column,
+    filled,
+    filled_runs,
+    random_column,
+    sobol_column,
 )
-from doe.rounding import grid_values, number_of_steps
-from doe.runs import JSON, Design
+from doe.designs.projections import project_latin, projected_points
+from doe.designs.spreading import spread_latin
+from doe.designs.structure import check_latin
+from doe.designs.uncorrelated import uncorrelate_latin
+from doe.designs.unit_points import PointColumns, level_coordinates, point_columns
+from doe.errors import DesignError
+from doe.factors import CategoricalFactor, ContinuousFactor, SearchedFactor, Value
+from doe.runs import Design
 from doe.space import FactorSpace
 
-if TYPE_CHECKING:
-    import pandas as pd
+Criterion = Literal["maximin", "correlation", "max projection", "random"]
 
-Criterion = Literal["maximin", "random"]
-
-MAX_SPREAD_RUNS = 1_000
-_MIN_CANDIDATES = 2_000
-_CANDIDATES_PER_RUN = 40
 _INSTEAD = "ask for fewer runs"
 
 
@@ -40,15 +36,20 @@ def latin_hypercube(
 ) -> Design:
     """Return a Latin hypercube: each factor's range is used evenly, one run in each of its parts.
 
-    Under ``maximin``, continuous factors have ``n_runs`` equally spaced settings in coded units
-    from low to high, combined so that the nearest two runs are as far apart as can be found; under
-    ``random``, one setting drawn anywhere in each of ``n_runs`` equal parts, combined at random.
-    Discrete and categorical factors, and factors with fewer steps than runs, have their levels
-    equally often (numbers of runs differ by at most one). More steps than runs: the nearest step.
+    Continuous factors have ``n_runs`` equally spaced settings in coded units from low to high. They
+    are combined so that the nearest two runs are as far apart as can be found (``maximin``), so
+    that factors are as little correlated as can be found (``correlation``), or so that runs stay
+    apart in every projection on some of the factors (``max projection``). Under ``random``, one
+    setting is drawn anywhere in each of ``n_runs`` equal parts, combined at random. Discrete and
+    categorical factors, and factors with fewer steps than runs, have their levels equally often
+    (numbers of runs differ by at most one). More steps than runs: the nearest step.
 
     A space with constraints or a mixture has no Latin hypercube. There the result is a
-    space-filling subset: settings drawn evenly with ``FactorSpace.sample``, of which those are kept
-    whose nearest two are as far apart as can be found; every one is allowed and on its steps.
+    space-filling subset of allowed settings: that of ``fast_flexible_filling``, whatever the
+    criterion; every run is allowed and on its steps.
+
+    ``details`` has the facts of ``filling_facts``: smallest distance, maximum projection criterion,
+    largest correlation and, in a box of numbers, discrepancy.
 
     Args:
         space: The factors.
@@ -61,24 +62,23 @@ def latin_hypercube(
 
     Source:
         McKay, Beckman and Conover (1979), Technometrics 21, 239-245; Morris and Mitchell (1995), J.
-        Statistical Planning and Inference 43, 381-402: the search.
+        Statistical Planning and Inference 43, 381-402: maximin; Owen (1994), J. American
+        Statistical Association 89, 1517-1522: correlation; Joseph, Gul and Ba (2015), Biometrika
+        102, 371-380: maximum projection.
     """
     if criterion not in get_args(Criterion):
-        raise DesignError(f"criterion is {criterion!r}; expected one of maximin, random.")
-    _check_size(n_runs, spread=criterion == "maximin" or bool(space.all_constraints))
+        known = ", ".join(get_args(Criterion))
+        raise DesignError(f"criterion is {criterion!r}; expected one of {known}.")
+    _check_size(n_runs, spread=criterion != "random" or bool(space.all_constraints))
     if space.all_constraints:
-        return _allowed_subset(space, n_runs, "Latin hypercube", rng=rng)
-    columns = [_latin_column(f, n_runs, criterion, space, rng=rng) for f in space.searched]
-    is_category = _are_categories(space)
-    planned = np.column_stack([column.places for column in columns])
-    if criterion == "maximin":
-        table = spread_latin(planned, is_category, rng=rng)
-    else:
-        table = np.column_stack([rng.permutation(n_runs) for _ in columns])
+        return allowed_filling(space, n_runs, _in_place_of("Latin hypercube"), rng=rng)
+    make = random_column if criterion == "random" else even_column
+    columns = [make(factor, n_runs, space, rng=rng) for factor in space.searched]
+    table = _arranged(columns, point_columns(space), criterion, rng=rng)
     for factor, column, rows in zip(space.searched, columns, table.T, strict=True):
         if isinstance(factor, ContinuousFactor) and factor.step is None:
             check_latin(column.places[rows], "Latin hypercube")
-    return _filled(space, columns, table, f"Latin hypercube, {criterion}")
+    return filled(space, columns, table, f"Latin hypercube, {criterion}", _INSTEAD)
 
 
 def sobol(space: FactorSpace, n_runs: int, *, rng: np.random.Generator) -> Design:
@@ -105,28 +105,112 @@ def sobol(space: FactorSpace, n_runs: int, *, rng: np.random.Generator) -> Desig
 
     _check_size(n_runs, spread=bool(space.all_constraints))
     if space.all_constraints:
-        return _allowed_subset(space, n_runs, "Sobol sequence", rng=rng)
+        return allowed_filling(space, n_runs, _in_place_of("Sobol sequence"), rng=rng)
     sequence = Sobol(len(space.names), scramble=True, rng=rng)
     points = sequence.random_base2((n_runs - 1).bit_length())
     for column in points.T:
         check_latin(column, "Sobol sequence")
     points = points[:n_runs]
-    columns = [_sobol_column(f, u, space) for f, u in zip(space.searched, points.T, strict=True)]
+    columns = [sobol_column(f, u, space) for f, u in zip(space.searched, points.T, strict=True)]
     table = np.tile(np.arange(n_runs)[:, None], len(columns))
-    return _filled(space, columns, table, "Sobol sequence, scrambled")
+    return filled(space, columns, table, "Sobol sequence, scrambled", _INSTEAD)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Column:
-    """What the runs have of one factor, before runs are put together.
+def max_projection(space: FactorSpace, n_runs: int, *, rng: np.random.Generator) -> Design:
+    """Return runs that stay apart in every projection: the design for few factors that matter.
 
-    Attributes:
-        coded: The coded settings or levels, one per run.
-        places: Unit coordinates, or numbers of levels of a categorical factor.
+    The criterion is ``max_projection_criterion``. A Latin hypercube is searched that has a low one;
+    then factors that can take any value are moved along its gradient, and factors with more steps
+    than runs from step to step, which leaves the equal spacing. Discrete and categorical factors,
+    and factors with fewer steps than runs, have their levels equally often (numbers of runs differ
+    by at most one).
+
+    Under constraints the runs of ``fast_flexible_filling`` are exchanged for other allowed
+    settings, at last ones close by, as long as that lowers the criterion.
+
+    ``details`` has the facts of ``filling_facts``.
+
+    Args:
+        space: The factors.
+        n_runs: How many runs, 2 to 1000; up to 200 in 10 factors take seconds.
+        rng: Source of the random draws.
+
+    Raises:
+        DesignError: If ``n_runs`` does not fit, or fewer different settings are allowed.
+
+    Source:
+        Joseph, Gul and Ba (2015), Biometrika 102, 371-380; Joseph, Gul and Ba (2020), J. Quality
+        Technology 52, 343-354: discrete and categorical factors.
     """
+    _check_size(n_runs, spread=True)
+    method = "maximum projection"
+    if space.all_constraints:
+        method = "maximum projection among allowed settings"
+        return allowed_projection(space, n_runs, method, rng=rng)
+    columns = [even_column(factor, n_runs, space, rng=rng) for factor in space.searched]
+    planned = np.column_stack([column.places for column in columns])
+    choices: dict[int, FloatArray] = {}
+    for place, factor in enumerate(space.searched):
+        levels = _unit_levels(factor, space)
+        if levels is not None and len(levels) > n_runs:
+            choices[place] = levels
+            planned[:, place] = levels[_nearest(planned[:, place], levels)]
+    points = projected_points(planned, point_columns(space), choices, rng=rng)
+    return filled_runs(space, _coded_runs(space, points), method, _INSTEAD)
 
-    coded: Sequence[Value]
-    places: FloatArray
+
+def _unit_levels(factor: SearchedFactor, space: FactorSpace) -> FloatArray | None:
+    """Return the unit coordinates of a number's levels, or None where it has none."""
+    levels = level_coordinates(factor, space)
+    if levels is None or isinstance(factor, CategoricalFactor):
+        return None
+    return (np.asarray(levels, dtype=np.float64) + 1) / 2
+
+
+def _nearest(values: FloatArray, levels: FloatArray) -> IntArray:
+    apart = np.abs(values[:, None] - levels[None, :])
+    return np.asarray(apart.argmin(axis=1), dtype=np.int64)
+
+
+def _coded_runs(space: FactorSpace, points: FloatArray) -> list[CodedRun]:
+    columns: dict[str, list[Value]] = {}
+    for factor, values in zip(space.searched, points.T, strict=True):
+        levels = level_coordinates(factor, space)
+        if levels is None:
+            columns[factor.name] = [float(2 * value - 1) for value in values]
+        elif isinstance(factor, CategoricalFactor):
+            columns[factor.name] = [factor.levels[int(value)] for value in values]
+        else:
+            coded = np.asarray(levels, dtype=np.float64)
+            columns[factor.name] = [levels[row] for row in _nearest(2 * values - 1, coded)]
+    return [{name: column[run] for name, column in columns.items()} for run in range(len(points))]
+
+
+def _arranged(
+    columns: list[LatinColumn],
+    kinds: PointColumns,
+    criterion: Criterion,
+    *,
+    rng: np.random.Generator,
+) -> IntArray:
+    """Return which entry of each column each run has, shape ``(n_runs, n_factors)``."""
+    planned = np.column_stack([column.places for column in columns])
+    match criterion:
+        case "maximin":
+            return spread_latin(planned, kinds.is_category, rng=rng)
+        case "correlation":
+            return uncorrelate_latin(planned, kinds.is_category, rng=rng)
+        case "max projection":
+            return project_latin(planned, kinds, rng=rng)
+        case "random":
+            shuffled = [rng.permutation(len(planned)) for _ in columns]
+            return np.column_stack(shuffled).astype(np.int64)
+
+
+def _in_place_of(asked: str) -> str:
+    return (
+        f"space-filling subset of allowed settings (fast flexible filling), in place of a {asked}"
+    )
 
 
 def _check_size(n_runs: int, *, spread: bool) -> None:
@@ -137,134 +221,3 @@ def _check_size(n_runs: int, *, spread: bool) -> None:
             f"{n_runs} runs are more than the {limit} that this design is made for: {_INSTEAD}"
             f"{', or take sobol on a space without constraints' if spread else ''}."
         )
-
-
-def _are_categories(space: FactorSpace) -> BoolArray:
-    return np.array([isinstance(factor, CategoricalFactor) for factor in space.searched])
-
-
-def _filled(space: FactorSpace, columns: Sequence[_Column], table: IntArray, method: str) -> Design:
-    """Return the design whose run ``i`` has entry ``table[i, j]`` of column ``j``."""
-    runs: list[CodedRun] = [
-        {name: column.coded[i] for name, column, i in zip(space.names, columns, row, strict=True)}
-        for row in table
-    ]
-    for factor in space.searched:
-        levels = _level_coordinates(factor, space)
-        if levels is not None and len(levels) <= len(runs):
-            check_balanced([run[factor.name] for run in runs], levels, method)
-    points = np.column_stack(
-        [column.places[rows] for column, rows in zip(columns, table.T, strict=True)]
-    )
-    details: dict[str, JSON] = {}
-    if len(runs) <= MAX_SPREAD_RUNS:
-        distance = smallest_distance(points, _are_categories(space))
-        details["smallest_distance"] = float(f"{distance:.4g}")
-    return assemble(space, Plan(runs, ["space"] * len(runs), method, _INSTEAD, details=details))
-
-
-def _level_coordinates(factor: SearchedFactor, space: FactorSpace) -> Sequence[Value] | None:
-    """Return the coded values a factor can take, or None when every value is possible."""
-    match factor:
-        case CategoricalFactor(levels=levels):
-            return levels
-        case DiscreteFactor(levels=numbers):
-            values = np.asarray(numbers)
-        case ContinuousFactor(step=None):
-            return None
-        case ContinuousFactor():
-            values = grid_values(factor, np.arange(number_of_steps(factor) + 1))
-        case MixtureComponent():
-            return None
-        case _:
-            assert_never(factor)
-    return [float(value) for value in coded_values(factor, values, space.mixture_total)]
-
-
-def _latin_column(
-    factor: SearchedFactor,
-    n_runs: int,
-    criterion: Criterion,
-    space: FactorSpace,
-    *,
-    rng: np.random.Generator,
-) -> _Column:
-    levels = _level_coordinates(factor, space)
-    if levels is not None and len(levels) <= n_runs:
-        # Which levels get the runs that are left over is a matter of chance.
-        uses = np.full(len(levels), n_runs // len(levels))
-        uses[rng.permutation(len(levels))[: n_runs % len(levels)]] += 1
-        chosen = [level for level, count in zip(levels, uses, strict=True) for _ in range(count)]
-        return _column(factor, chosen, levels)
-    if criterion == "maximin":
-        unit = np.arange(n_runs) / (n_runs - 1)
-    else:
-        unit = (np.arange(n_runs) + rng.random(n_runs)) / n_runs
-    return _spaced(factor, unit, levels)
-
-
-def _sobol_column(factor: SearchedFactor, unit: FloatArray, space: FactorSpace) -> _Column:
-    levels = _level_coordinates(factor, space)
-    if levels is not None and len(levels) <= len(unit):
-        # By rank and not by value: then the levels are used equally often for any number of runs.
-        ranks = unit.argsort().argsort()
-        chosen = [levels[int(rank) * len(levels) // len(unit)] for rank in ranks]
-        return _column(factor, chosen, levels)
-    return _spaced(factor, unit, levels)
-
-
-def _spaced(factor: SearchedFactor, unit: FloatArray, levels: Sequence[Value] | None) -> _Column:
-    """Return a column at unit coordinates, or at the levels that stand there in order."""
-    if levels is None or isinstance(factor, ContinuousFactor):
-        return _Column([float(value) for value in 2 * unit - 1], unit)
-    places = np.minimum(np.floor(unit * len(levels)).astype(np.int64), len(levels) - 1)
-    return _column(factor, [levels[place] for place in places], levels)
-
-
-def _column(factor: SearchedFactor, coded: Sequence[Value], levels: Sequence[Value]) -> _Column:
-    if isinstance(factor, CategoricalFactor):
-        return _Column(coded, np.array([levels.index(level) for level in coded], dtype=np.float64))
-    return _Column(coded, (np.asarray(coded, dtype=np.float64) + 1) / 2)
-
-
-def _allowed_subset(
-    space: FactorSpace, n_runs: int, asked: str, *, rng: np.random.Generator
-) -> Design:
-    method = f"space-filling subset of allowed settings, in place of a {asked}"
-    drawn = space.sample(max(_MIN_CANDIDATES, _CANDIDATES_PER_RUN * n_runs), rng=rng)
-    drawn = drawn.drop_duplicates().reset_index(drop=True)
-    if len(drawn) < n_runs:
-        raise DesignError(
-            f"Only {len(drawn)} different allowed settings were found, and {n_runs} runs are asked "
-            "for: ask for fewer runs, finer steps or wider constraints."
-        )
-    points = _unit_points(space, drawn)
-    is_category = _are_categories(space)
-    chosen = spread_subset(points, is_category, n_runs, rng=rng)
-    runs = drawn.iloc[chosen].reset_index(drop=True)
-    check_distinct(points[chosen], method)
-    wrong = np.flatnonzero(~(space.contains(runs) & space.on_steps(runs)))
-    if wrong.size:
-        raise DesignError(
-            f"{wrong.size} runs of this {method} are not allowed, the first being "
-            f"{runs.iloc[int(wrong[0])].to_dict()}: relax a constraint or a step."
-        )
-    details: dict[str, JSON] = {
-        "candidates": len(drawn),
-        "smallest_distance": float(f"{smallest_distance(points[chosen], is_category):.4g}"),
-    }
-    return Design(space, runs, method, ("space",) * n_runs, details=details)
-
-
-def _unit_points(space: FactorSpace, settings: "pd.DataFrame") -> FloatArray:
-    columns: list[FloatArray] = []
-    for factor in space.searched:
-        if isinstance(factor, CategoricalFactor):
-            places = [factor.levels.index(level) for level in settings[factor.name]]
-            columns.append(np.array(places, dtype=np.float64))
-            continue
-        ends = np.array([factor.low, factor.high])
-        low, high = coded_values(factor, ends, space.mixture_total)
-        coded = coded_values(factor, numbers_of(settings[factor.name]), space.mixture_total)
-        columns.append((coded - low) / (high - low))
-    return np.column_stack(columns)

@@ -1,4 +1,4 @@
-"""Points moved or chosen so that the nearest two are as far apart as can be found.
+"""Latin hypercubes whose nearest two points are as far apart as can be found.
 
 Points are in unit coordinates, each factor from 0 at its low to 1 at its high end. Two levels of a
 categorical factor are as far apart as low and high.
@@ -7,6 +7,7 @@ categorical factor are as far apart as low and high.
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
+from doe.designs.unit_points import smallest_distance, squared_distances
 
 # A large power makes the sum of inverse distances follow the smallest distance.
 _POWER = 15
@@ -14,7 +15,6 @@ _MAX_SWAPS = 20_000
 _MAX_STARTS = 8
 # Distances between equal points are not zero to the criterion, so that it can compare them.
 _FLOOR = 1e-6
-_MAX_EXCHANGES = 500
 
 
 def spread_latin(
@@ -52,42 +52,6 @@ def spread_latin(
     return tables[int(np.argmax(distances))]
 
 
-def spread_subset(
-    points: FloatArray, is_category: BoolArray, n_chosen: int, *, rng: np.random.Generator
-) -> IntArray:
-    """Return the rows of points that are far from each other, shape ``(n_chosen,)``.
-
-    Each next point is the one farthest from those chosen; then one of the closest pair is exchanged
-    for the best other point as long as that moves the closest pair apart.
-
-    Args:
-        points: Unit coordinates, shape ``(n_points, n_factors)``.
-        is_category: Which columns are numbers of levels without order.
-        n_chosen: How many to choose, at most ``n_points``.
-        rng: Chooses the first point.
-
-    Source:
-        Kennard and Stone (1969), Technometrics 11, 137-148; Johnson, Moore and Ylvisaker (1990), J.
-        Statistical Planning and Inference 26, 131-148: the maximin distance.
-    """
-    chosen = [int(rng.integers(len(points)))]
-    nearest = _to_one(points, chosen[0], is_category)
-    # The first point was no choice of distance: start from the one farthest from it.
-    chosen = [int(nearest.argmax())]
-    nearest = _to_one(points, chosen[0], is_category)
-    while len(chosen) < n_chosen:
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, _to_one(points, chosen[-1], is_category))
-    return _exchanged(points, is_category, np.array(chosen, dtype=np.int64))
-
-
-def smallest_distance(points: FloatArray, is_category: BoolArray) -> float:
-    """Return the distance of the nearest two points, in unit coordinates."""
-    squares = _squared_distances(points, points, is_category)
-    np.fill_diagonal(squares, np.inf)
-    return float(np.sqrt(squares.min()))
-
-
 def _random_table(n_runs: int, n_factors: int, *, rng: np.random.Generator) -> IntArray:
     columns = [rng.permutation(n_runs) for _ in range(n_factors)]
     return np.column_stack(columns).astype(np.int64)
@@ -100,7 +64,7 @@ def _improved(
     n_runs, n_factors = planned.shape
     table = _random_table(n_runs, n_factors, rng=rng)
     points = np.take_along_axis(planned, table, axis=0)
-    squares = _squared_distances(points, points, is_category)
+    squares = squared_distances(points, points, is_category)
     np.fill_diagonal(squares, np.inf)
     columns = rng.integers(n_factors, size=n_swaps)
     firsts = rng.integers(n_runs, size=n_swaps)
@@ -126,43 +90,6 @@ def _improved(
         squares[[one, other]] = after
         squares[:, [one, other]] = after.T
     return table, n_swaps
-
-
-def _exchanged(points: FloatArray, is_category: BoolArray, chosen: IntArray) -> IntArray:
-    if len(chosen) < 2:
-        return chosen
-    chosen = chosen.copy()
-    to_chosen = _squared_distances(points, points[chosen], is_category)
-    for _ in range(_MAX_EXCHANGES):
-        among = to_chosen[chosen].copy()
-        np.fill_diagonal(among, np.inf)
-        pair = np.unravel_index(among.argmin(), among.shape)
-        smallest = among[pair]
-        # For each of the pair: how near every point would be to the rest of the chosen ones.
-        rest = [np.delete(to_chosen, place, axis=1).min(axis=1) for place in pair]
-        best = [int(distances.argmax()) for distances in rest]
-        gains = [float(rest[i][best[i]]) for i in (0, 1)]
-        which = int(np.argmax(gains))
-        if gains[which] <= smallest + 1e-12:
-            break
-        place = int(pair[which])
-        chosen[place] = best[which]
-        to_chosen[:, place] = _to_one(points, best[which], is_category)
-    return chosen
-
-
-def _squared_distances(
-    points: FloatArray, others: FloatArray, is_category: BoolArray
-) -> FloatArray:
-    squares = np.zeros((len(points), len(others)))
-    for column, category in enumerate(is_category):
-        apart = points[:, column][:, None] - others[:, column][None, :]
-        squares += (apart != 0) * 1.0 if category else apart**2
-    return squares
-
-
-def _to_one(points: FloatArray, row: int, is_category: BoolArray) -> FloatArray:
-    return _squared_distances(points, points[[row]], is_category)[:, 0]
 
 
 def _change(column: FloatArray, one: int, other: int, *, is_category: bool) -> FloatArray:

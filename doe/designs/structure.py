@@ -59,6 +59,34 @@ def check_resolution(signs: FloatArray, resolution: int, method: str) -> None:
         raise _fault(method, f"its runs have {has}, expected resolution {roman(resolution)}")
 
 
+def check_estimable(
+    signs: FloatArray, pairs: Sequence[tuple[int, int]], *, is_clear: bool, method: str
+) -> None:
+    """Refuse a design in which a main effect or a named interaction is aliased.
+
+    Args:
+        signs: The runs as -1 and +1, shape ``(n_runs, n_factors)``.
+        pairs: The interactions, as positions of factors.
+        is_clear: Whether they, and main effects, must be clear of all other two-factor interactions
+            too.
+        method: The kind of design in words.
+
+    Raises:
+        DesignError: With the first two effects that are correlated.
+    """
+    check_two_levels(signs, method)
+    every = list(combinations(range(signs.shape[1]), 2))
+    estimated: list[tuple[int, ...]] = [*((place,) for place in range(signs.shape[1])), *pairs]
+    others = [pair for pair in every if is_clear and pair not in pairs]
+    columns = np.column_stack([signs[:, effect].prod(axis=1) for effect in [*estimated, *others]])
+    products = columns[:, : len(estimated)].T @ columns
+    np.fill_diagonal(products, 0.0)
+    if products.any():
+        one, other = (int(places[0]) for places in np.nonzero(products))
+        names = [*estimated, *others]
+        raise _fault(method, f"effects {names[one]} and {names[other]} are aliased")
+
+
 def check_all_combinations(levels: IntArray, n_levels: Sequence[int], method: str) -> None:
     """Refuse a full factorial in which some combination of levels is missing or repeated.
 
@@ -106,7 +134,13 @@ def check_latin(column: FloatArray, method: str) -> None:
 
 
 def check_composite(
-    points: FloatArray, core: FloatArray, distance: float, n_centre: int, method: str
+    points: FloatArray,
+    core: FloatArray,
+    distance: float,
+    n_centre: int,
+    method: str,
+    *,
+    axial_replicates: int = 1,
 ) -> None:
     """Refuse a central composite design that is not a core, two axial runs per factor, and centres.
 
@@ -116,6 +150,7 @@ def check_composite(
         distance: Of the axial runs from the centre.
         n_centre: How many centre runs were asked for.
         method: The kind of design in words.
+        axial_replicates: How often each axial run was asked for.
 
     Raises:
         DesignError: With the part that differs.
@@ -124,14 +159,15 @@ def check_composite(
         Box and Wilson (1951), J. Royal Statistical Society B 13, 1-45.
     """
     n_factors = core.shape[1]
-    axial = np.vstack([sign * distance * np.eye(n_factors) for sign in (-1.0, 1.0)])
+    signs = (-1.0, 1.0) * axial_replicates
+    axial = np.vstack([sign * distance * np.eye(n_factors) for sign in signs])
     expected = np.vstack([core, axial, np.zeros((n_centre, n_factors))])
     if points.shape != expected.shape or not np.allclose(
         _sorted_rows(points), _sorted_rows(expected), rtol=0.0, atol=_CLOSE
     ):
         raise _fault(
             method,
-            f"its runs are not the {len(core)} runs of the core, {2 * n_factors} axial runs at "
+            f"its runs are not the {len(core)} runs of the core, {len(axial)} axial runs at "
             f"{distance:.6g} and {n_centre} centre runs",
         )
 
@@ -211,6 +247,91 @@ def check_edges(points: FloatArray, n_edge: int, n_varied: int, n_centre: int, m
     if np.ptp(used) or len(np.unique(points[varied > 0], axis=0)) != n_edge:
         raise _fault(method, f"its factors are varied unequally often {used.tolist()}")
     check_moments(points, method)
+
+
+def check_conference(matrix: FloatArray, method: str) -> None:
+    """Refuse a matrix that is not square, 0 on its diagonal, -1 or +1 elsewhere and orthogonal.
+
+    Raises:
+        DesignError: With the property that is violated.
+
+    Source:
+        Xiao, Lin and Bai (2012), J. Quality Technology 44, 2-8: the definition C'C = (n - 1) I.
+    """
+    n_rows = len(matrix)
+    if not np.array_equal(np.abs(matrix), 1.0 - np.eye(n_rows)):
+        raise _fault(method, "it must be 0 on its diagonal, and -1 or +1 elsewhere")
+    if not np.array_equal(matrix.T @ matrix, (n_rows - 1.0) * np.eye(n_rows)):
+        raise _fault(method, "its columns are not orthogonal")
+
+
+def check_fold_over(points: FloatArray, method: str) -> None:
+    """Refuse runs that do not each have a mirror image, with the sign of every factor reversed.
+
+    With mirror images, main effects are orthogonal to all interactions of two factors and squares.
+
+    Raises:
+        DesignError: If some run has none.
+
+    Source:
+        Box and Wilson (1951), J. Royal Statistical Society B 13, 1-45: the fold-over.
+    """
+    if not np.allclose(_sorted_rows(points), _sorted_rows(-points), rtol=0.0, atol=_CLOSE):
+        raise _fault(method, "some run has no mirror image with all its signs reversed")
+
+
+def check_orthogonal_blocks(points: FloatArray, blocks: Sequence[str], method: str) -> None:
+    """Refuse blocks that disturb a term of the full quadratic model.
+
+    In each block, factors and their products must add up to zero, and squares to the share of runs
+    that the block has.
+
+    Args:
+        points: Coded runs, shape ``(n_runs, n_factors)``.
+        blocks: The block of each run.
+        method: The kind of design in words.
+
+    Raises:
+        DesignError: With the block at fault.
+
+    Source:
+        Box and Hunter (1957), Annals of Mathematical Statistics 28, 195-241.
+    """
+    labels = np.asarray(blocks)
+    pairs = list(combinations(range(points.shape[1]), 2))
+    odd = np.column_stack([points, *(points[:, i] * points[:, j] for i, j in pairs)])
+    for block in np.unique(labels):
+        inside = labels == block
+        share = (points[inside] ** 2).sum(axis=0) - inside.mean() * (points**2).sum(axis=0)
+        worst = max(np.abs(odd[inside].sum(axis=0)).max(), np.abs(share).max())
+        if worst > 1e-6:
+            raise _fault(method, f"block {block} disturbs the quadratic model (moment {worst:.3g})")
+
+
+def check_uniform_shell(points: FloatArray, method: str) -> None:
+    """Refuse runs that are not on a sphere of radius 1 with each neighbour at a distance of 1.
+
+    Raises:
+        DesignError: With the property that is violated.
+
+    Source:
+        Doehlert (1970), Applied Statistics 19, 231-239.
+    """
+    n_runs, n_factors = points.shape
+    if n_runs != n_factors * (n_factors + 1):
+        raise _fault(method, f"it must have {n_factors * (n_factors + 1)} runs on its shell")
+    if not np.allclose(np.linalg.norm(points, axis=1), 1.0, rtol=0.0, atol=_CLOSE):
+        raise _fault(method, "its runs are not equally far from the centre")
+    check_fold_over(points, method)
+    # On this lattice the products of directions are 1, 1/2, 0, -1/2 and -1.
+    doubled = 2.0 * points @ points.T
+    moments = points.T @ points
+    if (
+        np.abs(doubled - np.rint(doubled)).max() > 1e-6
+        or np.abs(moments - moments[0, 0] * np.eye(n_factors)).max() > 1e-6
+    ):
+        raise _fault(method, "its runs are not evenly spread over the shell")
+    check_distinct(np.round(points, 9), method)
 
 
 def check_distinct(points: FloatArray, method: str) -> None:

@@ -91,13 +91,8 @@ def read_table(
             (the header is usually 1), column, value and what was expected.
     """
     vocabulary = Vocabulary(space, responses, _tidied(mapping))
-    found = read_rows(
-        Path(path),
-        content,
-        sheet=sheet,
-        recognised=vocabulary.recognised,
-        required=len(space.names),
-    )
+    required, recognised = len(space.names), vocabulary.recognised
+    found = read_rows(Path(path), content, sheet=sheet, recognised=recognised, required=required)
     findings = _findings(found)
     columns, ignored = matched_columns(found, vocabulary, _tidied(units), findings)
     rows = _read_rows(found, columns, vocabulary, decimal, findings)
@@ -118,8 +113,12 @@ def read_table(
         file_name=found.file_name,
         sheet=found.sheet,
         n_rows=len(rows),
-        codes={row.run: row.code for row in rows if row.code is not None},
+        codes=_codes(rows),
     )
+
+
+def _codes(rows: Sequence[TableRow]) -> dict[str, str]:
+    return {row.run: row.code for row in rows if row.code is not None}
 
 
 def _read_rows(

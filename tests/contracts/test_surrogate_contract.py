@@ -12,7 +12,7 @@ from doe.factors import CategoricalFactor, ContinuousFactor
 from doe.runs import Observations
 from doe.space import FactorSpace
 from surrogates.gaussian_process.fitting import fit_gp
-from surrogates.linear.least_squares import fit_quadratic
+from surrogates.linear.surface import fit_surface
 from surrogates.surrogate import Surrogate
 from surrogates.validation import without_runs
 from tests.surrogates.examples import culture_study, mixed_study
@@ -238,7 +238,7 @@ class TestGaussianProcessOverMixedFactors(TestGaussianProcess):
 class TestLeastSquares(SurrogateContract):
     @classmethod
     def fit(cls, observations):
-        return fit_quadratic(observations, observations.responses[0].name)
+        return fit_surface(observations, observations.responses[0].name)
 
 
 class TestLeastSquaresOverMixedFactors(TestLeastSquares):

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from campaigns.exports.figures import draw
 from dashboards.figures import data_table, description, to_plotly
 from dashboards.figures.plotly_figure import TRACE_TYPES, Figure
+from doe.designs import central_composite
+from doe.evaluation import (
+    correlation_plot,
+    evaluate,
+    fraction_plot,
+    leverage_plot,
+    power_plot,
+    prediction_plot,
+)
+from doe.factors import ContinuousFactor
 from doe.plots import Axis, Band, Bars, Layer, Line, Plot, Points, Surface
+from doe.space import FactorSpace
+from doe.terms import quadratic_terms
 
 ROOT = Path(__file__).resolve().parents[2]
 X = Axis("temperature", "degC", 30.0, 40.0)
@@ -166,6 +178,72 @@ def test_pieces_of_one_line_look_alike_and_are_named_once():
     assert len({str(trace["line"]) for trace in lines}) == 1
     assert sum(bool(trace["showlegend"]) for trace in lines) == 1
     assert figure["layout"]["legend"]["orientation"] == "h"
+
+
+def test_fields_of_categories_are_drawn_apart_without_levels_between_them():
+    names = Axis("column", "", -0.5, 2.5, "category", ("pH", "feed <1>", "pH:feed"))
+    z = np.array([[1.0, 0.2, 0.0], [0.2, 1.0, 0.5], [0.0, 0.5, 1.0]])
+    places = np.arange(3.0)
+    layer = Surface("|r|", "", places, places, z, 0.0, 1.0, (0.5,), cells=True)
+    figure = to_plotly(plot_of(layer, x=names, y=names))
+
+    (drawn,) = figure["data"]
+    assert drawn["type"] == "heatmap"
+    np.testing.assert_array_equal(drawn["z"], z)
+    assert (drawn["zmin"], drawn["zmax"]) == (0.0, 1.0)
+    assert drawn["customdata"][0][1] == "feed &lt;1&gt; and pH"
+    assert figure["layout"]["annotations"] == []
+    assert go.Figure(figure).data[0].type == "heatmap"
+    in_document = draw(plot_of(layer, x=names, y=names)).axes[0]
+    # One mesh, and no contour lines over it.
+    assert len(in_document.collections) == 1
+    np.testing.assert_array_equal(in_document.collections[0].get_array().reshape(3, 3), z)
+
+
+def test_long_names_under_the_axis_stand_upright_so_that_none_is_left_out():
+    few = Axis("run", "", -0.5, 1.5, "category", ("1", "2"))
+    many = Axis("run", "", -0.5, 1.5, "category", ("temperature:" * 3, "feed rate:" * 4))
+    line = Line("one", np.arange(2.0), np.ones(2))
+
+    assert "tickangle" not in to_plotly(plot_of(line, x=few))["layout"]["xaxis"]
+    assert to_plotly(plot_of(line, x=many))["layout"]["xaxis"]["tickangle"] == -90
+    upright = draw(plot_of(line, x=many)).axes[0].get_xticklabels()
+    assert {label.get_rotation() for label in upright} == {90.0}
+
+
+def test_bars_without_an_interval_have_no_error_bars():
+    drivers = Axis("term", "", -0.5, 2.5, "category", ("pH", "feed", "temperature"))
+    bars = Bars("power", np.arange(3.0), VALUES / 5, VALUES / 5, VALUES / 5)
+    plot = plot_of(bars, x=Axis("power", "", 0.0, 1.0), y=drivers)
+
+    (drawn,) = to_plotly(plot)["data"]
+
+    assert "error_x" not in drawn
+    assert "interval" not in drawn["hovertemplate"]
+    assert draw(plot).axes[0].get_lines() == []
+
+
+def test_every_figure_of_an_evaluation_is_drawn_on_a_page_and_in_a_document():
+    space = FactorSpace(
+        (ContinuousFactor("pH", 6.0, 8.0), ContinuousFactor("feed", 1.0, 100.0, scale="log"))
+    )
+    evaluation = evaluate(central_composite(space, kind="face-centred"), quadratic_terms(space))
+    plots = [
+        power_plot(evaluation),
+        fraction_plot(evaluation, half_width=1.5),
+        prediction_plot(evaluation, "pH", "feed"),
+        correlation_plot(evaluation),
+        leverage_plot(evaluation),
+    ]
+
+    for plot in plots:
+        on_page = go.Figure(to_plotly(plot))
+        assert {trace.type for trace in on_page.data} <= TRACE_TYPES
+        in_document = draw(plot).axes[0]
+        assert in_document.get_xlabel() == plot.x.title
+        assert in_document.get_xlim() == (plot.x.low, plot.x.high)
+        assert plot.sentence in description(plot)
+        assert len(data_table(plot)) >= len(plot.layers)
 
 
 def test_recommended_runs_are_named_and_those_at_one_place_together():

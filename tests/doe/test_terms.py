@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from doe.factors import (
 from doe.formulas import MAX_TERMS, parse_formula
 from doe.space import FactorSpace
 from doe.terms import (
+    cubic_terms,
     interaction_terms,
     linear_terms,
     model_matrix,
@@ -203,6 +205,48 @@ def test_only_factors_with_a_middle_take_a_square():
     squares = [t.name for t in quadratic_terms(space).terms if 2 in dict(t.powers).values()]
 
     assert squares == ["pH^2", "shift^2"]
+
+
+@given(n_factors=st.integers(1, 5))
+@settings(max_examples=5, deadline=None)
+def test_the_cubic_model_has_every_product_of_powers_up_to_three_once(n_factors):
+    """A full polynomial of degree 3 in k variables has C(k + 3, 3) terms."""
+    space = FactorSpace(tuple(ContinuousFactor(f"x{i}", 0, 1) for i in range(n_factors)))
+
+    terms = cubic_terms(space)
+
+    exponents = {tuple(dict(t.powers).get(name, 0) for name in space.names) for t in terms.terms}
+    expected = itertools.product(range(4), repeat=n_factors)
+    assert exponents == {powers for powers in expected if sum(powers) <= 3}
+    assert len(terms.terms) == len(exponents) == math.comb(n_factors + 3, 3)
+    assert parse_terms(terms.formula, space) == terms
+
+
+def test_factors_take_the_powers_that_their_settings_can_tell_apart():
+    space = FactorSpace(
+        (
+            ContinuousFactor("pH", 6, 8),
+            ContinuousFactor("valve", 0, 1, step=1),
+            ContinuousFactor("shift", 3, 6, step=1.5),
+            DiscreteFactor("impellers", (1, 2, 3, 4)),
+            CategoricalFactor("resin", ("A", "B", "C")),
+        )
+    )
+    terms = cubic_terms(space)
+
+    largest = {name: max(dict(t.powers).get(name, 0) for t in terms.terms) for name in space.names}
+    assert largest == {"pH": 3, "valve": 1, "shift": 2, "impellers": 3, "resin": 1}
+    levels = itertools.product(
+        (6.0, 6.5, 7.0, 8.0), (0.0, 1.0), (3.0, 4.5, 6.0), (1.0, 2.0, 3.0, 4.0), "ABC"
+    )
+    runs = pd.DataFrame(levels, columns=list(space.names))
+    matrix = model_matrix(terms, runs, space).to_numpy()
+    assert np.linalg.matrix_rank(matrix) == matrix.shape[1]
+
+
+def test_a_cubic_model_of_a_mixture_is_left_to_scheffe():
+    with pytest.raises(InvalidValueError, match="use scheffe_terms or cox_terms"):
+        cubic_terms(mixture(3))
 
 
 def test_a_mixture_model_has_blending_terms_and_no_intercept():

@@ -12,7 +12,7 @@ from doe.space import FactorSpace
 from surrogates.drivers import rank_drivers
 from surrogates.gaussian_process.fitting import fit_gp
 from surrogates.gaussian_process.options import FixedHyperparameters, GPOptions
-from surrogates.linear.least_squares import fit_quadratic
+from surrogates.linear.surface import fit_surface
 from surrogates.surrogate import SurrogateSet
 from tests.surrogates.examples import (
     MONTGOMERY_AXIAL,
@@ -105,7 +105,7 @@ def test_simple_kriging_agrees_with_dicekriging(axial, mean, std):
 
 
 def test_the_response_surface_of_montgomerys_yield_is_the_published_one(montgomery):
-    surface = fit_quadratic(montgomery, "yield")
+    surface = fit_surface(montgomery, "yield")
 
     coefficients = dict(zip(surface.matrix.columns, surface.coefficients, strict=True))
     errors = dict(zip(surface.matrix.columns, surface.standard_errors, strict=True))
@@ -130,7 +130,7 @@ def test_the_response_surface_of_montgomerys_yield_is_the_published_one(montgome
 
 @pytest.mark.requirement("DS-1")
 def test_the_reliability_of_the_response_surface_is_the_closed_form(montgomery):
-    surface = fit_quadratic(montgomery, "yield")
+    surface = fit_surface(montgomery, "yield")
 
     found = surface.probability_within(natural_frame(list(RELIABILITY)), 78.5, None)
 
@@ -139,7 +139,7 @@ def test_the_reliability_of_the_response_surface_is_the_closed_form(montgomery):
 
 @pytest.mark.requirement("DS-3")
 def test_the_reliable_volume_of_the_response_surface_is_the_recomputed_one(montgomery):
-    surface = fit_quadratic(montgomery, "yield")
+    surface = fit_surface(montgomery, "yield")
     grid = np.linspace(-1, 1, 801)
     across, up = np.meshgrid(grid, grid)
     settings = natural_frame(np.column_stack([across.ravel(), up.ravel()]))
@@ -154,7 +154,7 @@ def test_a_gaussian_process_finds_montgomerys_optimum(montgomery):
     """Its mean at the published optimum lies in the published surface's interval, and near it."""
     optimum = natural_frame([(0.38926038, 0.30585775)])
     model = fit_gp(montgomery, "yield", rng=np.random.default_rng(1))
-    low, high = fit_quadratic(montgomery, "yield").predict(optimum).interval(0.95, kind="latent")
+    low, high = fit_surface(montgomery, "yield").predict(optimum).interval(0.95, kind="latent")
 
     assert low[0] < model.predict(optimum).mean[0] < high[0]
     grid = np.linspace(-1, 1, 81)

@@ -15,7 +15,7 @@ from doe.designs import (
     resolution,
     word_length_pattern,
 )
-from doe.designs.aliasing import two_level_signs
+from doe.designs.aliasing import aliases, two_level_signs
 from doe.designs.minimum_aberration import MAX_FACTORS, minimum_aberration_products
 from doe.errors import DesignError
 from doe.factors import CategoricalFactor, ContinuousFactor
@@ -246,6 +246,71 @@ def test_partial_aliasing_is_not_written_with_equal_signs():
     with pytest.raises(DesignError, match="no regular fraction"):
         defining_relation(design)
     assert word_length_pattern(design)[3] == pytest.approx(1 / 9)
+
+
+@pytest.mark.requirement("DOE-1")
+@given(
+    n_factors=st.integers(3, 9),
+    n_runs=st.sampled_from([12, 20]),
+    estimated=st.integers(1, 2),
+)
+@settings(max_examples=15, deadline=None)
+def test_aliases_in_part_are_those_of_least_squares(n_factors, n_runs, estimated):
+    """Each interaction that is not in the model regressed on the effects that are."""
+    design = plackett_burman(continuous(n_factors), n_runs=n_runs)
+    if n_factors == 9 and estimated == 2:
+        return
+    signs = two_level_signs(design)
+
+    lines = aliases(design, estimated=estimated)
+
+    names = "ABCDEFGHJ"[:n_factors]
+    columns = {"": np.ones(len(signs))} | {
+        "".join(word): signs[:, [names.index(letter) for letter in word]].prod(axis=1)
+        for size in (1, 2)
+        for word in itertools.combinations(names, size)
+    }
+    first = [line.split()[0] for line in lines]
+    model = np.column_stack([columns[""], *(columns[effect] for effect in first)])
+    assert np.linalg.matrix_rank(model) == model.shape[1]
+    assert first[:n_factors] == list(names)
+    for line in lines:
+        effect, *rest = line.split()
+        found = written_coefficients(rest)
+        for other in set(columns) - {"", *first}:
+            coefficient = np.linalg.lstsq(model, columns[other])[0][1 + first.index(effect)]
+            assert found.get(other, 0.0) == pytest.approx(coefficient, abs=5.1e-4)
+
+
+def written_coefficients(parts):
+    """Read ``- 0.333 BC + BD`` as coefficients of effects."""
+    found, sign, size = {}, 1.0, 1.0
+    for part in parts:
+        if part in "+-":
+            sign, size = (1.0 if part == "+" else -1.0), 1.0
+        elif part[0].isdigit():
+            size = float(part)
+        else:
+            found[part] = sign * size
+    return found
+
+
+def test_full_aliases_are_written_with_coefficients_too():
+    design = fractional_factorial(continuous(5), generators=["D=AB", "E=-AC"])
+
+    assert aliases(design)[:4] == ("A + BD - CE", "B + AD", "C - AE", "D + AB")
+    assert aliases(design, estimated=2)[5:] == ("BC - DE", "BE - CD")
+    # Words of three letters add to the mean.
+    assert aliases(design, order=3)[0] == "I + ABD - ACE"
+    assert aliases(full_factorial(continuous(3)), order=3, estimated=3) == (
+        *("A", "B", "C", "AB", "AC", "BC", "ABC"),
+    )
+
+
+@pytest.mark.parametrize("options", [{"order": 0}, {"estimated": 0}, {"estimated": 3}])
+def test_aliases_of_an_order_that_is_none_are_refused(options):
+    with pytest.raises(DesignError, match="choose a"):
+        aliases(fractional_factorial(continuous(5)), **options)
 
 
 def test_words_need_two_levels():

@@ -73,6 +73,33 @@ def test_centre_runs_are_added_for_every_level_without_a_middle():
     assert (design.n_runs, design.point_types.count("centre")) == (8 + 4, 4)
 
 
+@pytest.mark.requirement("DOE-8")
+@given(space=two_level_spaces(min_size=1, max_size=12), centre=st.integers(0, 2))
+@settings(max_examples=20)
+def test_two_blocks_are_orthogonal_to_main_effects(space, centre):
+    numeric = any(isinstance(factor, ContinuousFactor) for factor in space.searched)
+
+    design = plackett_burman(space, n_blocks=2, centre_points=centre if numeric else 0)
+
+    levels = np.array(design.blocks["block"])
+    assert (levels == "1").sum() == (levels == "2").sum()
+    is_factorial = np.array(design.point_types) == "factorial"
+    signs = two_level_signs(design)
+    np.testing.assert_array_equal(signs.T @ signs, len(signs) * np.eye(len(space.names)))
+    for level in "12":
+        np.testing.assert_array_equal(signs[levels[is_factorial] == level].sum(axis=0), 0)
+    assert len(signs) == 4 * ((len(space.names) + 1) // 4 + 1)
+
+
+def test_blocks_take_a_column_that_could_hold_a_factor():
+    assert plackett_burman(continuous(11)).n_runs == 12
+    assert plackett_burman(continuous(11), n_blocks=2).n_runs == 16
+    with pytest.raises(DesignError, match=r"this space has 11 factors and blocks: take n_runs=16"):
+        plackett_burman(continuous(11), n_runs=12, n_blocks=2)
+    with pytest.raises(DesignError, match=r"has 1 or 2: choose one, or use fractional_factorial"):
+        plackett_burman(continuous(5), n_blocks=4)
+
+
 @pytest.mark.parametrize(
     ("n_factors", "n_runs", "complaint"),
     [

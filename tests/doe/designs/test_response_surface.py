@@ -8,6 +8,7 @@ from pyDOE3 import bbdesign, ccdesign
 
 from doe.constraints import ExpressionConstraint, LinearConstraint
 from doe.designs import box_behnken, central_composite
+from doe.designs.structure import check_orthogonal_blocks
 from doe.errors import DesignError
 from doe.evaluation import d_efficiency
 from doe.factors import (
@@ -297,9 +298,25 @@ def test_a_constraint_that_cuts_runs_off_is_refused_with_the_runs_and_what_to_us
         (box_behnken, continuous(8), "3 to 7 factors, and this space has 8"),
         (
             central_composite,
-            FactorSpace((*continuous(2).factors, CategoricalFactor("resin", ("A", "B")))),
-            r"cannot vary categorical factors.*\['resin'\]",
+            FactorSpace((*continuous(1).factors, CategoricalFactor("resin", ("A", "B")))),
+            "needs two or more factors, and this space has only 'x1' with a middle",
         ),
+        (
+            box_behnken,
+            FactorSpace((CategoricalFactor("resin", ("A", "B")), DiscreteFactor("day", (1, 2)))),
+            r"None of the factors \['resin', 'day'\] has a middle",
+        ),
+        (
+            central_composite,
+            FactorSpace(
+                (
+                    *continuous(4).factors,
+                    *(CategoricalFactor(f"c{i}", tuple("ABCDEFGH")) for i in range(3)),
+                )
+            ),
+            r"repeated at each of 512 combinations .*\['c0', 'c1', 'c2'\], has 15360 runs",
+        ),
+        (central_composite, continuous(14), "full core of 14 factors has 16384 runs"),
         (
             box_behnken,
             FactorSpace((*continuous(2).factors, MixtureComponent("a"), MixtureComponent("b"))),
@@ -320,6 +337,13 @@ def test_factors_that_a_response_surface_design_cannot_vary_are_refused(build, s
         ({"centre_points": -1}, "centre_points must be"),
         ({"kind": "spherical", "axial": "beyond", "centre_points": 0}, "equally far"),
         ({"kind": "orthogonal blocks", "centre_points": 4}, r"such as \(4, 2\)"),
+        ({"kind": "orthogonal blocks", "n_blocks": 4}, "can be in 2, 3 blocks that leave"),
+        ({"kind": "orthogonal blocks", "n_blocks": 1}, "n_blocks is 1, but 'orthogonal blocks'"),
+        ({"n_blocks": 2}, "face-centred .* cannot be in 2 blocks .* kind='inscribed'"),
+        ({"kind": "inscribed", "n_blocks": 3, "centre_points": 3}, r"such as \(2, 2\); got 3"),
+        ({"core_replicates": 10**9}, "has 16000000014 runs; at most 10000 are planned"),
+        ({"core_replicates": 0}, "core_replicates must be a whole number of at least 1"),
+        ({"axial_replicates": 1.5}, "axial_replicates must be a whole number"),
         ({"fraction": "resolution V"}, "No listed fraction of 4 factors has resolution V"),
         ({"fraction": ["D=ABC"]}, "core has resolution 4"),
         ({"fraction": ["D=XYZ"]}, "'X' is not a factor"),
@@ -328,6 +352,175 @@ def test_factors_that_a_response_surface_design_cannot_vary_are_refused(build, s
 def test_options_that_make_no_central_composite_design_are_refused(options, complaint):
     with pytest.raises(DesignError, match=complaint):
         central_composite(continuous(4), **options)
+
+
+CORES = [(2, None), (3, None), (4, None), (5, None), (5, "resolution V"), (6, None)]
+CORES += [(6, "resolution V"), (7, "resolution V")]
+
+
+def n_blocks_of(n_factors, fraction):
+    """Return into how many blocks runs can be put, by the textbook's smallest blocks of the core.
+
+    Myers, Montgomery and Anderson-Cook (2016), Response Surface Methodology, ch. 8.
+    """
+    most = {(2, None): 1, (3, None): 2, (4, None): 2, (5, None): 4, (5, "resolution V"): 1}
+    most |= {(6, None): 8, (6, "resolution V"): 2, (7, "resolution V"): 8}
+    return [1 + 2**power for power in range(most[n_factors, fraction].bit_length())]
+
+
+def block_overlap(design):
+    """Return how far block means follow any term of the quadratic model: 0 where orthogonal."""
+    (levels,) = design.blocks.values()
+    blocks = np.array(levels)[:, None] == np.unique(levels)
+    space = design.space
+    matrix = model_matrix(quadratic_terms(space), design.runs, space).to_numpy()[:, 1:]
+    centred = matrix - matrix.mean(axis=0)
+    return float(np.abs(blocks.T.astype(float) @ centred).max())
+
+
+@pytest.mark.requirement("DOE-4")
+@pytest.mark.parametrize(("n_factors", "fraction"), CORES)
+@pytest.mark.parametrize("kind", ["orthogonal blocks", "inscribed"])
+def test_a_core_in_several_blocks_leaves_the_quadratic_model_undisturbed(n_factors, fraction, kind):
+    """Box and Hunter (1957), and how nearly rotatable the designs are."""
+    for n_blocks in n_blocks_of(n_factors, fraction):
+        design = central_composite(
+            continuous(n_factors), kind=kind, fraction=fraction, n_blocks=n_blocks, axial="beyond"
+        )
+
+        assert block_overlap(design) < 1e-7
+        assert len(set(design.blocks["block"])) == n_blocks
+        assert set(design.blocks["block"]) <= set(map(str, range(1, n_blocks + 1)))
+        core = design.point_types.count("factorial")
+        if n_blocks > 2:
+            rotatable = core**0.25
+            assert design.details["axial_distance"] == pytest.approx(rotatable, rel=0.03)
+        if kind == "inscribed":
+            assert design.space.contains(design.runs).all()
+            assert np.abs(design.coded().to_numpy()).max() == pytest.approx(1)
+
+
+@pytest.mark.requirement("DOE-4")
+def test_the_blocks_of_a_core_confound_no_pair_of_factors():
+    design = central_composite(
+        continuous(5), kind="orthogonal blocks", n_blocks=5, centre_points=(1, 1), axial="beyond"
+    )
+
+    signs = np.sign(design.coded().to_numpy())
+    for block in "1234":
+        inside = np.array(design.blocks["block"]) == block
+        core = signs[inside & (np.array(design.point_types) == "factorial")]
+        assert len(core) == 8
+        np.testing.assert_array_equal(core.T @ core, 8 * np.eye(5))
+        np.testing.assert_array_equal(core.sum(axis=0), 0)
+
+
+@given(core=st.integers(1, 3), axial=st.integers(1, 3), n_factors=st.integers(2, 4))
+@settings(max_examples=15)
+def test_replicated_runs_keep_a_design_rotatable_and_its_blocks_orthogonal(core, axial, n_factors):
+    options = {"core_replicates": core, "axial_replicates": axial, "axial": "beyond"}
+
+    rotatable = central_composite(continuous(n_factors), kind="rotatable", **options)
+    blocked = central_composite(continuous(n_factors), kind="orthogonal blocks", **options)
+
+    coded = rotatable.coded().to_numpy()
+    fourth = coded.T**2 @ coded**2
+    np.testing.assert_allclose(np.diag(fourth), 3 * fourth[0, 1])
+    assert rotatable.point_types.count("factorial") == core * 2**n_factors
+    assert rotatable.point_types.count("axial") == axial * 2 * n_factors
+    assert rotatable.details.get("axial_replicates", 1) == (axial if core + axial > 2 else 1)
+    assert block_overlap(blocked) < 1e-7
+
+
+def test_an_inscribed_design_stays_inside_when_replicates_draw_its_axial_runs_in():
+    design = central_composite(continuous(2), kind="inscribed", axial_replicates=9)
+
+    assert design.details["axial_distance"] == pytest.approx((4 / 9) ** 0.25)
+    assert design.details["coding"] == "factorial runs at low and high"
+    assert np.abs(design.coded().to_numpy()).max() == pytest.approx(1)
+
+
+@pytest.mark.requirement("DOE-4")
+@pytest.mark.parametrize("build", [central_composite, box_behnken])
+def test_the_whole_design_is_repeated_for_each_choice_without_a_middle(build):
+    choices = (CategoricalFactor("resin", ("A", "B", "C")), DiscreteFactor("day", (1, 2)))
+    first, *others = continuous(3).factors
+    space = FactorSpace((choices[0], first, choices[1], *others))
+
+    design = build(space)
+
+    alone = build(continuous(3))
+    assert design.n_runs == 6 * alone.n_runs
+    assert design.details["combinations_of_levels"] == 6
+    for _, part in design.runs.groupby(["resin", "day"]):
+        assert part[["x1", "x2", "x3"]].reset_index(drop=True).equals(alone.runs)
+    matrix = model_matrix(quadratic_terms(space), design.runs, space).to_numpy()
+    squares_of_choices = [name for name in quadratic_terms(space).names if name == "day^2"]
+    assert np.linalg.matrix_rank(matrix) == matrix.shape[1] - len(squares_of_choices)
+
+
+@pytest.mark.requirement("DOE-4")
+def test_blocks_stay_orthogonal_when_a_design_is_repeated_for_each_resin():
+    space = FactorSpace((*continuous(3).factors, CategoricalFactor("resin", ("A", "B"))))
+
+    design = central_composite(space, kind="inscribed", n_blocks=3)
+
+    assert block_overlap(design) < 1e-7
+    counts = design.runs.groupby([list(design.blocks["block"]), "resin"]).size()
+    assert counts.tolist() == [6, 6, 6, 6, 8, 8]
+    with_edges = box_behnken(FactorSpace((*continuous(4).factors, space.factors[-1])), n_blocks=3)
+    assert block_overlap(with_edges) < 1e-7
+
+
+@pytest.mark.requirement("DOE-4")
+@pytest.mark.parametrize(
+    ("n_factors", "n_blocks", "size"), [(4, 3, 9), (5, 2, 23), (6, 2, 27), (7, 2, 31)]
+)
+def test_box_behnken_designs_come_in_the_orthogonal_blocks_of_the_paper(n_factors, n_blocks, size):
+    """Box and Behnken (1960), table 4: 27, 46, 54 and 62 runs in blocks of these sizes."""
+    space = continuous(n_factors)
+
+    design = box_behnken(space, n_blocks=n_blocks, block="week")
+
+    levels = list(design.blocks["week"])
+    assert [levels.count(str(i + 1)) for i in range(n_blocks)] == [size] * n_blocks
+    assert block_overlap(design) < 1e-7
+    np.testing.assert_allclose(
+        sorted_rows(design.coded()), sorted_rows(box_behnken(space).coded()), atol=1e-9
+    )
+
+
+def test_blocks_that_disturb_the_quadratic_model_are_refused():
+    design = box_behnken(continuous(4), n_blocks=3)
+    levels = list(design.blocks["block"])
+    levels[0], levels[-2] = levels[-2], levels[0]
+
+    with pytest.raises(DesignError, match="disturbs the quadratic model"):
+        check_orthogonal_blocks(np.round(design.coded().to_numpy(), 9), levels, "Box-Behnken")
+
+
+@pytest.mark.parametrize(
+    ("n_factors", "options", "complaint"),
+    [
+        (3, {"n_blocks": 2}, "n_blocks is 2, but a Box-Behnken design of 3 factors has 1:"),
+        (4, {"n_blocks": 2}, "4 factors has 1 or 3: choose that"),
+        (5, {"n_blocks": 2, "centre_points": 5}, "5, which 2 blocks cannot share"),
+        (5, {"n_blocks": 2.0}, "whole number"),
+    ],
+)
+def test_blocks_that_a_box_behnken_design_has_not_are_refused(n_factors, options, complaint):
+    with pytest.raises(DesignError, match=complaint):
+        box_behnken(continuous(n_factors), **options)
+
+
+def test_one_of_several_block_factors_has_to_be_named():
+    space = FactorSpace((*continuous(2).factors, BlockFactor("day"), BlockFactor("lot")))
+
+    with pytest.raises(DesignError, match=r"block factors \['day', 'lot'\]: say with block="):
+        central_composite(space, kind="orthogonal blocks", axial="beyond")
+
+    design = central_composite(space, kind="orthogonal blocks", axial="beyond", block="lot")
+    assert list(design.blocks) == ["lot"]
 
 
 def test_a_box_behnken_design_needs_its_centre():

@@ -1,0 +1,98 @@
+"""The models that further runs are for: read, or made of what the runs so far can estimate."""
+
+from collections.abc import Sequence
+from typing import Literal, assert_never
+
+from doe.augmentation.existing import AddedBlock, ExistingRuns
+from doe.augmentation.gains import model_runs
+from doe.errors import DesignError
+from doe.formulas import formula_name
+from doe.space import FactorSpace
+from doe.terms import (
+    Terms,
+    interaction_terms,
+    linear_terms,
+    model_columns,
+    parse_terms,
+    quadratic_terms,
+)
+
+ModelName = Literal["linear", "interaction", "quadratic"]
+
+
+def model_terms(terms: Terms | ModelName | str, space: FactorSpace) -> Terms:
+    """Return the terms of a model, from its name or formula.
+
+    Raises:
+        ExpressionError: If a formula cannot be read.
+    """
+    match terms:
+        case Terms():
+            return terms
+        case "linear":
+            return linear_terms(space)
+        case "interaction":
+            return interaction_terms(space)
+        case "quadratic":
+            return quadratic_terms(space)
+        case str():
+            return parse_terms(terms, space)
+        case _:
+            assert_never(terms)
+
+
+def named_interactions(effects: Sequence[str], space: FactorSpace) -> list[str]:
+    """Return effects of two or more factors as formulas, having refused what is none.
+
+    Raises:
+        DesignError: If fewer than one effect is named, or one is no product of different factors.
+        ExpressionError: If one cannot be read.
+    """
+    if isinstance(effects, str) or not effects:
+        raise DesignError(
+            f"effects must be a list of effects, such as ['A:B', 'C:D'], got {effects!r}."
+        )
+    formulas = []
+    for text in effects:
+        terms = parse_terms(f"0 + {text}", space).terms
+        if len(terms) != 1 or terms[0].expressions or any(p != 1 for _, p in terms[0].powers):
+            raise DesignError(
+                f"effects names '{text}', which is no main effect or interaction, such as "
+                f"'{':'.join(space.names[:2])}': name single effects."
+            )
+        formulas.append(":".join(map(formula_name, terms[0].factors)))
+    return list(dict.fromkeys(formulas))
+
+
+def with_all_interactions(space: FactorSpace, squared: Sequence[str]) -> Terms:
+    """Return the model with all two-factor interactions and the squares of some factors."""
+    squares = [f"I({formula_name(name)}**2)" for name in squared]
+    return parse_terms(" + ".join([interaction_terms(space).formula, *squares]), space)
+
+
+def with_squares(
+    existing: ExistingRuns, block: AddedBlock, squared: Sequence[str]
+) -> tuple[Terms, Terms]:
+    """Return the model that the runs can estimate, and the same with squares of some factors.
+
+    It has the main effects and those two-factor interactions that the runs tell apart from all
+    other main effects and two-factor interactions. Products of a mixture component and another
+    factor are left out: they add up to the main effect of that factor.
+    """
+    space = existing.space
+    components = {component.name for component in space.mixture}
+    whole = interaction_terms(space)
+    found = model_runs(whole, existing.settings, existing, block.before()).estimable()
+    columns = model_columns(whole, space)
+    known = [
+        term
+        for term in whole.terms
+        if term.order == 2
+        and len(set(term.factors) & components) != 1
+        and all(found[place] for place, c in enumerate(columns) if c.term == term)
+    ]
+    linear = linear_terms(space).formula
+    crossed = [":".join(map(formula_name, term.factors)) for term in known]
+    base = " + ".join([linear, *crossed])
+    squares = [f"I({formula_name(name)}**2)" for name in squared]
+    return parse_terms(base, space), parse_terms(" + ".join([base, *squares]), space)
