@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _REPEATED = frozenset({"centre", "replicate", "optimal"})
 
 
-def preflight(design: Design, *, terms: Terms | str | None = None) -> list[Finding]:
+def preflight(
+    design: Design, *, terms: Terms | str | None = None, adds_to_others: bool = False
+) -> list[Finding]:
     """Return what is wrong, doubtful or worth knowing about a design before its runs are done.
 
     Looked at are: every run against the ranges, levels, constraints and equipment steps; the units;
@@ -33,6 +35,7 @@ def preflight(design: Design, *, terms: Terms | str | None = None) -> list[Findi
         design: The runs.
         terms: The model that they are for: terms, a formula such as ``"A*B + I(A**2)"``,
             ``linear``, ``interaction`` or ``quadratic``.
+        adds_to_others: Whether the runs come beside others, which may vary what these do not.
 
     Returns:
         Findings, errors first; an empty list means ready.
@@ -45,7 +48,7 @@ def preflight(design: Design, *, terms: Terms | str | None = None) -> list[Findi
         *_runs_off_steps(design),
         *_units(design),
         *_repeated_runs(design),
-        *_constant_factors(design),
+        *([] if adds_to_others else _constant_factors(design)),
         *_hard_factors(design),
         *_blocks(design),
         *_order(design),

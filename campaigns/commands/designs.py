@@ -116,7 +116,14 @@ def _signature() -> Signature:
 design.__signature__ = _signature()  # type: ignore[attr-defined]  # Typer reads it from here
 
 
-def seed_and_write(study: "Campaign", planned: "Design", sheet: Path, *, as_json: bool) -> None:
+def seed_and_write(
+    study: "Campaign",
+    planned: "Design",
+    sheet: Path,
+    *,
+    adds_to_others: bool = False,
+    as_json: bool,
+) -> None:
     """Take over a design that passes its pre-flight check, and write its run sheet.
 
     Raises:
@@ -128,7 +135,7 @@ def seed_and_write(study: "Campaign", planned: "Design", sheet: Path, *, as_json
     names = study.seed(planned)
     in_order = [name for _, name in sorted(zip(planned.run_order, names, strict=True))]
     write_run_sheet(study.state, sheet, runs=in_order)
-    show_design(planned, names, sheet, as_json=as_json)
+    show_design(planned, names, sheet, adds_to_others=adds_to_others, as_json=as_json)
 
 
 def check_ready(planned: "Design") -> None:
@@ -146,14 +153,19 @@ def check_ready(planned: "Design") -> None:
 
 
 def show_design(
-    planned: "Design", names: tuple[str, ...] | None, sheet: Path | None, *, as_json: bool
+    planned: "Design",
+    names: tuple[str, ...] | None,
+    sheet: Path | None,
+    *,
+    adds_to_others: bool = False,
+    as_json: bool,
 ) -> None:
     """Show a design in the order of doing, with what its pre-flight check found."""
     from campaigns.commands.console import answer_json, hint, say, show_table
     from doe.preflight import preflight
 
     table = planned.run_sheet()
-    found = preflight(planned)
+    found = preflight(planned, adds_to_others=adds_to_others)
     if names is not None:
         table.insert(0, "run", [names[place - 1] for place in table["standard order"]])
     if as_json:

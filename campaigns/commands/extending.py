@@ -144,10 +144,10 @@ def augment(
     with opened(store, campaign, actor) as study:
         planned = _added(study, what, asked, in_new_block=not same_block)
         if preview:
-            show_design(planned, None, None, as_json=as_json)
+            show_design(planned, None, None, adds_to_others=True, as_json=as_json)
             return
         sheet = free_path(out, force=force, endings=TABLES)
-        seed_and_write(study, planned, sheet, as_json=as_json)
+        seed_and_write(study, planned, sheet, adds_to_others=True, as_json=as_json)
 
 
 def _added(

@@ -49,7 +49,7 @@ def test_the_commands_of_the_tour_work_one_after_the_other(tmp_path: Path) -> No
     ]
     assert len(commands) >= 9
     for command in commands:
-        if command.startswith("bayeswell record"):
+        if command.startswith("bayeswell import"):
             fill_in(tmp_path / "runs.xlsx")
         done = subprocess.run(
             ["bash", "-c", command],

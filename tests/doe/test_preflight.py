@@ -219,3 +219,10 @@ def test_levels_of_categorical_factors_are_checked():
     assert finding.sentence.startswith("Run 3: resin is 'Z', expected one of P, Q")
     runs = planned([["P", 6.6], ["Q", 7.4], ["Z", 7.0]], space)
     assert preflight(runs, terms="linear") == [finding]
+
+
+def test_a_factor_that_further_runs_hold_is_not_warned_of_when_others_vary_it():
+    centre = planned([[7.0, 34.0], [7.0, 34.0]], point_types=("centre", "centre"))
+
+    assert [finding.factor for finding in preflight(centre)] == ["pH", "T"]
+    assert preflight(centre, adds_to_others=True) == []
