@@ -275,8 +275,8 @@ def _order(design: Design) -> list[Finding]:
 
 
 def _model(design: Design, terms: Terms | str) -> list[Finding]:
-    from doe.augmentation.models import model_terms
     from doe.evaluation.efficiency import unestimable_columns
+    from doe.named_models import model_terms
 
     space = design.space
     model = model_terms(terms, space)

@@ -211,7 +211,7 @@ def _arguments(kind: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plan(study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool) -> "Design":
     from campaigns.randomness import generator, spawn_key
-    from doe.augmentation.models import model_terms
+    from doe.named_models import model_terms
 
     # Keyed by the last event, so that a second design of the same kind is another one.
     seed = study.state.definition.seed

@@ -90,8 +90,8 @@ def _evaluated(
 ) -> "DesignEvaluation":
     from campaigns.randomness import generator, spawn_key
     from campaigns.runs_so_far import runs_so_far
-    from doe.augmentation.models import model_terms
     from doe.evaluation import evaluate as evaluated
+    from doe.named_models import model_terms
 
     runs = runs_so_far(study.state) if table is None else _read(study, table)
     key = spawn_key(study.state.sequence, "evaluation")

@@ -1,7 +1,6 @@
 """The models that further runs are for: read, or made of what the runs so far can estimate."""
 
 from collections.abc import Sequence
-from typing import Literal, assert_never
 
 from doe.augmentation.existing import AddedBlock, ExistingRuns
 from doe.augmentation.gains import model_runs
@@ -14,31 +13,7 @@ from doe.terms import (
     linear_terms,
     model_columns,
     parse_terms,
-    quadratic_terms,
 )
-
-ModelName = Literal["linear", "interaction", "quadratic"]
-
-
-def model_terms(terms: Terms | ModelName | str, space: FactorSpace) -> Terms:
-    """Return the terms of a model, from its name or formula.
-
-    Raises:
-        ExpressionError: If a formula cannot be read.
-    """
-    match terms:
-        case Terms():
-            return terms
-        case "linear":
-            return linear_terms(space)
-        case "interaction":
-            return interaction_terms(space)
-        case "quadratic":
-            return quadratic_terms(space)
-        case str():
-            return parse_terms(terms, space)
-        case _:
-            assert_never(terms)
 
 
 def named_interactions(effects: Sequence[str], space: FactorSpace) -> list[str]:

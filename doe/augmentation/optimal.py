@@ -10,11 +10,11 @@ from doe.arrays import BoolArray
 from doe.augmentation.additions import added_design
 from doe.augmentation.existing import AddedBlock, ExistingRuns, added_block, existing_runs
 from doe.augmentation.gains import average_variances, gains
-from doe.augmentation.models import model_terms
 from doe.designs.assembly import check_count
 from doe.designs.optimal import optimal_design
 from doe.errors import DesignError
 from doe.factors import CategoricalFactor, RecordedFactor, SearchedFactor, Value
+from doe.named_models import model_terms
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 from doe.terms import Terms

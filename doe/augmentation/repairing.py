@@ -10,12 +10,12 @@ from doe.arrays import BoolArray, FloatArray, IntArray
 from doe.augmentation.candidates import candidate_settings
 from doe.augmentation.existing import AddedBlock, ExistingRuns, added_block, existing_runs
 from doe.augmentation.gains import ModelRuns, number
-from doe.augmentation.models import model_terms
 from doe.augmentation.search import Criterion, Search, best_runs
 from doe.block_columns import block_columns
 from doe.designs.assembly import check_count
 from doe.errors import DesignError
 from doe.factors import Value
+from doe.named_models import model_terms
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 from doe.terms import Terms, model_columns, model_matrix

@@ -17,9 +17,9 @@ from doe.augmentation.existing import (
     replicate_groups,
 )
 from doe.augmentation.gains import ModelRuns, gains, model_runs, number, stacked
-from doe.augmentation.models import model_terms
 from doe.designs.assembly import check_count
 from doe.errors import DesignError
+from doe.named_models import model_terms
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 from doe.terms import Terms, model_matrix

@@ -11,6 +11,7 @@ from doe.designs.assembly import check_count
 from doe.designs.block_exchange import Division, best_division, block_efficiency
 from doe.designs.blocks import with_block
 from doe.errors import DesignError, TooFewRunsError
+from doe.named_models import model_terms
 from doe.runs import JSON, Design
 from doe.terms import Terms, model_matrix
 
@@ -28,7 +29,7 @@ _SINGULAR = 1e-9
 def in_blocks(
     design: Design,
     n_blocks: int,
-    terms: Terms,
+    terms: Terms | str,
     *,
     block: str | None = None,
     rng: np.random.Generator,
@@ -48,7 +49,8 @@ def in_blocks(
     Args:
         design: The runs.
         n_blocks: How many blocks.
-        terms: The effects that blocks are to disturb least.
+        terms: The effects that blocks are to disturb least: terms, a formula, or ``linear``,
+            ``interaction``, ``quadratic``.
         block: Name of the block factor; see ``doe.designs.blocks.with_block``.
         rng: Source of the starts.
 
@@ -67,6 +69,7 @@ def in_blocks(
             "before it was blocked."
         )
     space, name = with_block(design.space, block)
+    terms = model_terms(terms, design.space)
     matrix = model_matrix(terms, design.runs, design.space)
     _check_estimable(matrix, terms, n_blocks, design)
     is_centre = np.array([kind == "centre" for kind in design.point_types or [""] * len(matrix)])

@@ -276,7 +276,8 @@ def evaluate(
 
     Args:
         design: A design, or runs in natural units with a column per factor.
-        terms: The effects of the model, or a formula for them.
+        terms: The effects of the model: terms, a formula, or ``linear``, ``interaction``,
+            ``quadratic``.
         space: The factor space; needed with a table, taken from a design otherwise.
         effect: The largest difference that a term makes to the response between two settings within
             the ranges, all else being equal: the one that should be found. In the unit of the

@@ -1,6 +1,7 @@
 """The mean of x x' over what the factors may be: what the average prediction variance needs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import exp, lgamma
 
 import numpy as np
@@ -21,7 +22,8 @@ def average_moments(
     """Return the mean of x x' over all allowed settings, shape ``(n_columns, n_columns)``.
 
     Exact over full ranges and over whole simplexes; else, with constraints or with terms that are
-    no products of powers, the mean over settings drawn with ``FactorSpace.sample``.
+    no products of powers, the mean over settings drawn with ``FactorSpace.sample``. Steps are
+    left aside.
 
     Args:
         terms: The effects of the model.
@@ -38,7 +40,8 @@ def average_moments(
     """
     columns = model_columns(terms, space)
     if any(column.term.expressions for column in columns) or not _is_product(space):
-        rows = model_matrix(terms, space.sample(n_draws, rng=rng), space).to_numpy()
+        draws = without_steps(space).sample(n_draws, rng=rng)
+        rows = model_matrix(terms, draws, space).to_numpy()
         return np.asarray(rows.T @ rows / n_draws, dtype=np.float64)
     return _exact_moments(columns, space)
 
@@ -51,6 +54,19 @@ def has_exact_moments(terms: Terms, space: FactorSpace) -> bool:
 def exact_moments(terms: Terms, space: FactorSpace) -> FloatArray:
     """Return the mean of x x' where ``has_exact_moments``, shape ``(n_columns, n_columns)``."""
     return _exact_moments(model_columns(terms, space), space)
+
+
+def without_steps(space: FactorSpace) -> FactorSpace:
+    """Return the space with factors that can take any value of their range.
+
+    Settings on steps that constraints tie together are slow to draw, and no more even.
+    """
+    kinds = (ContinuousFactor, MixtureComponent)
+    factors = [
+        replace(factor, step=None) if isinstance(factor, kinds) else factor
+        for factor in space.factors
+    ]
+    return replace(space, factors=tuple(factors))
 
 
 def _is_product(space: FactorSpace) -> bool:

@@ -45,18 +45,29 @@ def test_the_same_problem_is_solved_better_than_by_pydoe(
     start = time.perf_counter()
     ours = optimal_design(space, n_runs, "quadratic", criterion="D", rng=np.random.default_rng(1))
     middle = time.perf_counter()
+    on_levels = optimal_design(
+        space,
+        n_runs,
+        "quadratic",
+        criterion="D",
+        rng=np.random.default_rng(1),
+        method="point",
+        n_starts=100,
+    )
+    levels_done = time.perf_counter()
     # Without alpha the search may end in a singular design.
     theirs, _ = pydoe_design(candidates, n_runs, 2, criterion="D", method=method, alpha=1e-3)
     end = time.perf_counter()
 
-    one, other = float(ours.details["D"]), d_of(space, theirs)
+    one, same, other = ours.details["D"], on_levels.details["D"], d_of(space, theirs)
     beside = f", published {published:.5f}" if published else ""
     report_measurement(
         f"D-optimal, {n_factors} factors, quadratic, {n_runs} runs: D {one:.5f} in "
-        f"{middle - start:.2f} s from 20 starts; pyDOE3 {method} {other:.5f} in "
-        f"{end - middle:.2f} s from one{beside}"
+        f"{middle - start:.2f} s from 20 starts; at three levels {same:.5f} in "
+        f"{levels_done - middle:.2f} s from 100; pyDOE3 {method}, at these levels, {other:.5f} in "
+        f"{end - levels_done:.2f} s from one{beside}"
     )
-    assert one >= other
+    assert min(one, same) >= other * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("criterion", ["D", "A", "I", "G"])

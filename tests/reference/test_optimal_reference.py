@@ -5,7 +5,7 @@ import pytest
 
 from doe.designs.optimal import optimal_design
 from doe.evaluation import average_prediction_variance, d_efficiency
-from doe.factors import ContinuousFactor, MixtureComponent
+from doe.factors import ContinuousFactor, DiscreteFactor, MixtureComponent
 from doe.space import FactorSpace
 from doe.terms import model_matrix, quadratic_terms
 from tests.doe.designs.examples import continuous
@@ -32,6 +32,21 @@ def test_three_factors_at_three_levels_reach_the_published_determinants(n_runs, 
     assert d_efficiency(matrix) >= published * (1 - 1e-6)
     if method == "point":
         assert np.isin(design.coded().to_numpy(), (-1.0, 0.0, 1.0)).all()
+
+
+@pytest.mark.requirement("DOE-5")
+@pytest.mark.parametrize(
+    ("n_runs", "published"), [(10, 0.4095345), (12, 0.44976095), (14, 0.46304474)]
+)
+def test_nobody_needs_to_ask_for_starts_to_reach_them(n_runs, published):
+    """Reference case 8, with the three levels as they are and everything else left out."""
+    space = FactorSpace(tuple(DiscreteFactor(f"x{i}", (-1, 0, 1)) for i in range(3)))
+    reached = [
+        optimal_design(space, n_runs, "quadratic", criterion="D", rng=generator(seed)).details["D"]
+        for seed in range(3)
+    ]
+
+    assert min(reached) >= published * (1 - 1e-6)
 
 
 @pytest.mark.requirement("DOE-5")

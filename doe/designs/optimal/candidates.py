@@ -9,6 +9,7 @@ from doe.arrays import BoolArray, FloatArray, IntArray
 from doe.constraints import CardinalityConstraint
 from doe.designs.optimal.moves import Directions
 from doe.designs.optimal.points import PointSpace
+from doe.evaluation.moments import without_steps
 from doe.factors import CategoricalFactor, DiscreteFactor
 
 MAX_POOL = 2_500
@@ -16,6 +17,7 @@ _MAX_FACTORIAL = 2_000
 _MAX_CORNERS = 300
 _MAX_PAIRS = 3_000
 _N_DRAWS = 600
+_N_ON_STEPS = 100
 _N_WALKS = 100
 _STILL = 1e-9
 
@@ -40,14 +42,25 @@ def candidate_pool(
     """
     if not points.space.all_constraints:
         return _combinations(points, n_levels, rng)
-    n_draws = max(_N_DRAWS, 2 * n_at_least)
-    draws = points.points_of(points.space.sample(n_draws, rng=rng))
+    draws = _draws(points, max(_N_DRAWS, 2 * n_at_least), rng)
     corners = _usable(points, _corners(points, draws, rng))
     levelled = draws[:0] if len(points.equations) else _combinations(points, n_levels, rng)
     middles = _middles(corners[:_MAX_CORNERS], rng)
     ends = _ends(points, draws[: _N_WALKS * points.is_bent], rng)
     # The first are the most useful: corners, levels and middles; then points of the inside.
     return _usable(points, np.vstack([corners, ends, levelled, middles, draws]))[:MAX_POOL]
+
+
+def _draws(points: PointSpace, count: int, rng: np.random.Generator) -> FloatArray:
+    """Return draws from the region, some of them on steps where there are steps."""
+    space = points.space
+    loose = without_steps(space)
+    draws = points.points_of(loose.sample(count, rng=rng))
+    if loose == space:
+        return draws
+    # Where constraints tie steps together, few of the loose draws have an allowed setting nearby.
+    exact = points.points_of(space.sample(_N_ON_STEPS, rng=rng))
+    return np.vstack([exact, draws])
 
 
 def _usable(points: PointSpace, found: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from doe.designs.optimal.costs import RunCost
 from doe.designs.optimal.problem import Problem
 from doe.designs.optimal.quality import quality
 from doe.designs.optimal.requests import Criterion, Model, Request, make_request
-from doe.designs.optimal.search import Found, Method, check_search, search
+from doe.designs.optimal.search import Found, Method, check_search, search, usual_starts
 from doe.designs.optimal.setup import make_problem
 from doe.designs.optimal.tidying import tidied
 from doe.runs import JSON, Design
@@ -37,7 +37,7 @@ def optimal_design(
     potential: Terms | str | None = None,
     cost: RunCost | None = None,
     budget: float | None = None,
-    n_starts: int = 20,
+    n_starts: int | None = None,
     method: Method = "automatic",
     progress: Callable[[float], None] | None = None,
 ) -> Design:
@@ -73,7 +73,8 @@ def optimal_design(
         potential: Terms that may matter, for ``bayesian D``.
         cost: What a run costs.
         budget: The most that all runs together may cost.
-        n_starts: How many random designs the search begins at.
+        n_starts: How many random designs the search begins at; where absent 20, and up to 200 for
+            small designs, which have many optima of their own and are searched quickly.
         method: ``coordinate`` or ``point`` exchange alone, or what suits the space.
         progress: Called with the part that is done, 0 to 1; may raise ``CancelledError``.
 
@@ -106,7 +107,8 @@ def optimal_design(
         budget=budget,
     )
     problem = make_problem(asked, rng=rng)
-    found = search(problem, n_starts=n_starts, method=method, rng=rng, progress=progress)
+    starts = usual_starts(problem) if n_starts is None else n_starts
+    found = search(problem, n_starts=starts, method=method, rng=rng, progress=progress)
     return _design(asked, problem, found)
 
 

@@ -79,7 +79,7 @@ class _Search:
         inverse = Information(rows, problem.base, None).inverse[0]
         weight, block = problem.slots.weights[slot], int(problem.slots.blocks[slot])
         new = problem.rows(tried, block) * np.sqrt(weight)
-        largest = _largest_after(inverse, rows[0, slot], new, self._places)
+        largest = largest_after(inverse, rows[0, slot], new, self._places)
         now = float(((self._places @ inverse) * self._places).sum(axis=1).max())
         best = int(largest.argmin())
         if not largest[best] < now * (1 - _SMALLEST_GAIN):
@@ -97,7 +97,7 @@ class _Search:
         return np.asarray(total <= problem.budget + 1e-9 * max(1.0, abs(problem.budget)))
 
 
-def _largest_after(
+def largest_after(
     inverse: FloatArray, old: FloatArray, new: FloatArray, places: FloatArray
 ) -> FloatArray:
     """Return the largest variance after each exchange, shape ``(n_tries,)``."""

@@ -12,16 +12,16 @@ from doe.designs.blocks import with_block
 from doe.designs.optimal.costs import RunCost
 from doe.errors import DesignError, InvalidValueError
 from doe.factors import check_number
+from doe.named_models import model_terms
 from doe.runs import Design
 from doe.space import FactorSpace
-from doe.terms import Terms, interaction_terms, linear_terms, parse_terms, quadratic_terms
+from doe.terms import Terms
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Criterion = Literal["D", "A", "I", "G", "bayesian D"]
 Model = Literal["linear", "interaction", "quadratic"]
-_MODELS = {"linear": linear_terms, "interaction": interaction_terms, "quadratic": quadratic_terms}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,17 +126,6 @@ def make_request(
         cost=cost,
         budget=_checked_budget(budget, cost),
     )
-
-
-def model_terms(terms: Terms | str, space: FactorSpace) -> Terms:
-    """Return terms as they are, by the name of a model, or from a formula.
-
-    Raises:
-        ExpressionError: If a formula cannot be read.
-    """
-    if isinstance(terms, Terms):
-        return terms
-    return _MODELS[terms](space) if terms in _MODELS else parse_terms(terms, space)
 
 
 def _check_choices(n_runs: int, criterion: str) -> None:

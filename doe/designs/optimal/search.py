@@ -1,5 +1,6 @@
 """The search for an optimal design: many starts, exchanges, and the best of what they found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -19,6 +20,8 @@ Method = Literal["automatic", "coordinate", "point"]
 
 _N_POLISHED = 4
 _MAX_STARTS = 1_000
+# Runs times columns times starts that the search may take without being asked for more.
+_USUAL_WORK = 28_000
 # How many random starts there are to each that is prepared for the determinant first.
 _EVERY = 4
 
@@ -39,13 +42,20 @@ class Found:
     methods: tuple[str, ...]
 
 
-def check_search(n_starts: int, method: str) -> None:
+def usual_starts(problem: Problem) -> int:
+    """Return how many starts a search has when nobody says: more for small designs."""
+    n_slots, n_columns = len(problem.slots.weights), len(problem.base)
+    work = _USUAL_WORK // 4 if problem.is_constrained else _USUAL_WORK
+    return int(np.clip(work // (n_slots * n_columns), 20, 200))
+
+
+def check_search(n_starts: int | None, method: str) -> None:
     """Refuse a search that cannot be made.
 
     Raises:
         DesignError: If the number of starts or the method is not allowed.
     """
-    if check_count(n_starts, "n_starts", at_least=1) > _MAX_STARTS:
+    if n_starts is not None and check_count(n_starts, "n_starts", at_least=1) > _MAX_STARTS:
         raise DesignError(f"{n_starts} starts are more than {_MAX_STARTS}: ask for fewer.")
     if method not in get_args(Method):
         raise DesignError(f"method is {method!r}; expected one of {', '.join(get_args(Method))}.")
@@ -85,7 +95,7 @@ def search(
     for place, exchange in enumerate(exchanges):
         low, high = (first + (end - first) * (place + i) / len(exchanges) for i in (0, 1))
         points = exchange(problem, points, _part(report, low, high))
-    values = Starts.at(problem, points).values()
+    points, values = _repaired(problem, points, exchanges)
     _check_found(values)
     if problem.by_largest_variance:
         points, values = _lowered(problem, points, values, method, report)
@@ -114,6 +124,25 @@ def _determined(
     if len(points[chosen]):
         points[chosen] = exchange(replace(problem, loading=None), points[chosen], report)
     return points
+
+
+def _repaired(
+    problem: Problem, points: FloatArray, exchanges: Sequence[Exchange]
+) -> tuple[FloatArray, FloatArray]:
+    """Return designs and their values; those that stayed singular had whole points exchanged.
+
+    Where there are hardly more runs than terms, moves of one factor alone may not lead out of a
+    singular design.
+    """
+    values = Starts.at(problem, points).values()
+    singular = np.flatnonzero(~np.isfinite(values))
+    if singular.size and exchange_points not in exchanges:
+        points = points.copy()
+        points[singular] = exchange_points(problem, points[singular], untold)
+        for exchange in exchanges:
+            points[singular] = exchange(problem, points[singular], untold)
+        values = Starts.at(problem, points).values()
+    return points, values
 
 
 def _lowered(

@@ -17,19 +17,15 @@ from doe.designs.split_plot.settings import settable_runs
 from doe.designs.split_plot.strata import Strata, strata_of, term_strata
 from doe.errors import DesignError
 from doe.factors import BlockFactor
+from doe.named_models import model_terms
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
-from doe.terms import Terms, interaction_terms, linear_terms, parse_terms, quadratic_terms
+from doe.terms import Terms
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SEARCHED_RUNS = 500
-_MODELS = {
-    "linear": linear_terms,
-    "interaction": interaction_terms,
-    "quadratic": quadratic_terms,
-}
 
 
 def split_plot_design(
@@ -103,14 +99,8 @@ def split_plot_design(
             "for: plan fewer runs."
         )
     full, names = _with_plots(space, block, sub_block, has_sub_plots=bool(strata.sub))
-    request = Request(space, _read_terms(terms, space), strata, layout, criterion, ratios)
+    request = Request(space, model_terms(terms, space), strata, layout, criterion, ratios)
     return _planned(request, n_starts, full, names, rng=rng, progress=progress)
-
-
-def _read_terms(terms: Terms | str, space: FactorSpace) -> Terms:
-    if isinstance(terms, Terms):
-        return terms
-    return _MODELS[terms](space) if terms in _MODELS else parse_terms(terms, space)
 
 
 def _check_sub_plots(strata: Strata, n_sub_plots: int | None, sub_block: str | None) -> None:

@@ -28,7 +28,7 @@ from doe.factors import (
 )
 from doe.runs import Design
 from doe.space import FactorSpace
-from doe.terms import linear_terms, model_matrix, parse_terms, quadratic_terms
+from doe.terms import interaction_terms, linear_terms, model_matrix, parse_terms, quadratic_terms
 from tests.doe.designs.examples import continuous
 
 CRITERIA = ["D", "A", "I", "G"]
@@ -125,7 +125,7 @@ def test_main_effects_in_a_multiple_of_four_runs_come_out_orthogonal(n_factors):
 
 
 def test_the_figures_in_the_details_are_those_of_the_runs():
-    design = optimal_design(MIXED, 26, "quadratic", criterion="I", rng=generator())
+    design = optimal_design(MIXED, 26, "quadratic", criterion="I", rng=generator(), n_starts=20)
 
     matrix = matrix_of(design)
     terms = quadratic_terms(MIXED)
@@ -451,6 +451,24 @@ def test_what_cannot_be_is_refused_with_one_clear_error(options, message):
 def test_a_cost_must_fit_the_factors(cost, message):
     with pytest.raises(InvalidValueError, match=message):
         optimal_design(continuous(2), 8, "linear", rng=generator(), cost=cost)
+
+
+def test_a_design_of_as_many_runs_as_terms_is_found_for_categorical_factors():
+    space = FactorSpace(
+        (
+            CategoricalFactor("clone", tuple("ABCD")),
+            CategoricalFactor("resin", tuple("ABCD")),
+            ContinuousFactor("T", 30, 40),
+            CategoricalFactor("mode", ("batch", "fed")),
+        )
+    )
+
+    design = optimal_design(
+        space, 35, "interaction", criterion="D", replicates=4, rng=generator(0), n_starts=3
+    )
+
+    matrix = model_matrix(interaction_terms(space), design.runs, space).to_numpy()
+    assert np.linalg.matrix_rank(matrix) == matrix.shape[1] == 31
 
 
 def levels_used(design: Design, name: str) -> Sequence[float]:

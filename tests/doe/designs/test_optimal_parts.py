@@ -9,7 +9,7 @@ from doe.constraints import ExpressionConstraint, ForbiddenCombination, LinearCo
 from doe.designs.optimal.candidates import candidate_pool
 from doe.designs.optimal.criteria import Information
 from doe.designs.optimal.estimability import dependent_columns
-from doe.designs.optimal.largest_variance import _largest_after
+from doe.designs.optimal.largest_variance import largest_after
 from doe.designs.optimal.moves import Directions, level_lists
 from doe.designs.optimal.points import PointSpace
 from doe.designs.optimal.rows import ModelRows
@@ -91,7 +91,7 @@ def test_the_largest_variance_after_an_exchange_is_what_computing_anew_gives(exc
     rows, tried, base, loading, slot = exchange
     inverse = np.linalg.inv(rows[0].T @ rows[0] + base)
 
-    largest = _largest_after(inverse, rows[0, slot], tried[0], loading.T)
+    largest = largest_after(inverse, rows[0, slot], tried[0], loading.T)
 
     for place in range(4):
         changed = rows[0].copy()
