@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from doe.designs.blends import process_space as process_space
     from doe.designs.blocking import in_blocks as in_blocks
     from doe.designs.definitive import definitive_screening as definitive_screening
-    from doe.designs.doehlert import doehlert as doehlert
     from doe.designs.factorial import fractional_factorial as fractional_factorial
     from doe.designs.factorial import full_factorial as full_factorial
     from doe.designs.fast_flexible import augment_space_filling as augment_space_filling
@@ -51,7 +50,9 @@ if TYPE_CHECKING:
     from doe.designs.space_filling import max_projection as max_projection
     from doe.designs.space_filling import sobol as sobol
     from doe.designs.split_plot.design import split_plot_design as split_plot_design
+    from doe.designs.split_plot.precision import split_plot_precision as split_plot_precision
     from doe.designs.split_plot.strata import term_strata as term_strata
+    from doe.designs.uniform_shell import doehlert as doehlert
     from doe.documents.document import from_document as from_document
     from doe.documents.document import to_document as to_document
     from doe.documents.files import load_document as load_document
@@ -77,6 +78,12 @@ if TYPE_CHECKING:
     from doe.evaluation.efficiency import prediction_variance as prediction_variance
     from doe.evaluation.evaluation import DesignEvaluation as DesignEvaluation
     from doe.evaluation.evaluation import evaluate as evaluate
+    from doe.evaluation.plots import correlation_plot as correlation_plot
+    from doe.evaluation.plots import fraction_plot as fraction_plot
+    from doe.evaluation.plots import leverage_plot as leverage_plot
+    from doe.evaluation.plots import power_plot as power_plot
+    from doe.evaluation.power import power_of_f_test as power_of_f_test
+    from doe.evaluation.prediction_map import prediction_plot as prediction_plot
     from doe.expressions import Expression as Expression
     from doe.expressions import parse_comparison as parse_comparison
     from doe.expressions import parse_expression as parse_expression
@@ -95,6 +102,8 @@ if TYPE_CHECKING:
     from doe.mixture_terms import cox_coefficients as cox_coefficients
     from doe.mixture_terms import cox_terms as cox_terms
     from doe.mixture_terms import scheffe_terms as scheffe_terms
+    from doe.named_models import ModelName as ModelName
+    from doe.named_models import model_terms as model_terms
     from doe.plots import Axis as Axis
     from doe.plots import Band as Band
     from doe.plots import Bars as Bars
@@ -102,9 +111,10 @@ if TYPE_CHECKING:
     from doe.plots import Plot as Plot
     from doe.plots import Points as Points
     from doe.plots import Surface as Surface
-    from doe.preflight import preflight as preflight
+    from doe.preflight_check import preflight as preflight
     from doe.range_finding import NormalRange as NormalRange
     from doe.range_finding import check_study_ranges as check_study_ranges
+    from doe.range_finding import study_range_table as study_range_table
     from doe.responses import At as At
     from doe.responses import DerivedResponse as DerivedResponse
     from doe.responses import Desirability as Desirability
@@ -171,6 +181,7 @@ _EXPORTS: dict[str, str] = {
     "LinearConstraint": "doe.constraints",
     "Measurement": "doe.runs",
     "MixtureComponent": "doe.factors",
+    "ModelName": "doe.named_models",
     "NormalRange": "doe.range_finding",
     "Objective": "doe.responses",
     "Observations": "doe.runs",
@@ -210,13 +221,14 @@ _EXPORTS: dict[str, str] = {
     "check_study_ranges": "doe.range_finding",
     "combined_design": "doe.augmentation.additions",
     "convert": "doe.units",
+    "correlation_plot": "doe.evaluation.plots",
     "cox_coefficients": "doe.mixture_terms",
     "cox_terms": "doe.mixture_terms",
     "cubic_terms": "doe.terms",
     "d_efficiency": "doe.evaluation.efficiency",
     "defining_relation": "doe.designs.aliasing",
     "definitive_screening": "doe.designs.definitive",
-    "doehlert": "doe.designs.doehlert",
+    "doehlert": "doe.designs.uniform_shell",
     "estimate_curvature": "doe.augmentation.curvature",
     "evaluate": "doe.evaluation.evaluation",
     "extend_range": "doe.augmentation.optimal",
@@ -224,6 +236,7 @@ _EXPORTS: dict[str, str] = {
     "extreme_vertices": "doe.designs.mixture",
     "fast_flexible_filling": "doe.designs.fast_flexible",
     "fold_over": "doe.designs.folding",
+    "fraction_plot": "doe.evaluation.plots",
     "fractional_factorial": "doe.designs.factorial",
     "from_document": "doe.documents.document",
     "full_factorial": "doe.designs.factorial",
@@ -231,17 +244,22 @@ _EXPORTS: dict[str, str] = {
     "interaction_terms": "doe.terms",
     "json_schema": "doe.documents.schema",
     "latin_hypercube": "doe.designs.space_filling",
+    "leverage_plot": "doe.evaluation.plots",
     "linear_terms": "doe.terms",
     "load_document": "doe.documents.files",
     "max_projection": "doe.designs.space_filling",
     "model_matrix": "doe.terms",
+    "model_terms": "doe.named_models",
     "optimal_design": "doe.designs.optimal.design",
     "parse_comparison": "doe.expressions",
     "parse_expression": "doe.expressions",
     "parse_terms": "doe.terms",
     "plackett_burman": "doe.designs.screening",
+    "power_of_f_test": "doe.evaluation.power",
+    "power_plot": "doe.evaluation.plots",
+    "prediction_plot": "doe.evaluation.prediction_map",
     "prediction_variance": "doe.evaluation.efficiency",
-    "preflight": "doe.preflight",
+    "preflight": "doe.preflight_check",
     "process_space": "doe.designs.blends",
     "quadratic_terms": "doe.terms",
     "read_table": "doe.tables.imports",
@@ -254,6 +272,8 @@ _EXPORTS: dict[str, str] = {
     "simplex_lattice": "doe.designs.mixture",
     "sobol": "doe.designs.space_filling",
     "split_plot_design": "doe.designs.split_plot.design",
+    "split_plot_precision": "doe.designs.split_plot.precision",
+    "study_range_table": "doe.range_finding",
     "term_strata": "doe.designs.split_plot.strata",
     "to_document": "doe.documents.document",
     "with_fold_over": "doe.designs.folding",

@@ -123,8 +123,8 @@ class Bars:
 class Surface:
     """A value over a grid, shape ``(len(y), len(x))``, with contour levels to draw.
 
-    ``shaded`` marks places to grey out (extrapolation), same shape. ``cells`` draws every value as
-    a field of its own, with nothing between them, as category axes need.
+    ``shaded`` marks places to grey out, same shape, and ``shading`` says why. ``cells`` draws every
+    value as a field of its own, with nothing between them, as category axes need.
     """
 
     label: str
@@ -136,6 +136,7 @@ class Surface:
     high: float
     levels: tuple[float, ...] = ()
     shaded: FloatArray | None = None
+    shading: str = "extrapolation"
     cells: bool = False
 
     def __post_init__(self) -> None:

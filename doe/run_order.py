@@ -37,12 +37,8 @@ def randomisation_record(design: "Design") -> str:
         parts = [f"the order of {name} was kept" for name in kept]
         parts += [f"the order of {name} was drawn" for name in design.whole_plots]
         text = f"restricted: {', '.join(parts)}, and runs were drawn within {held[-1]}{source}"
-    changes = [
-        f"{factor.name} changes {_changes(design, factor.name)} times"
-        for factor in design.space.searched
-        if getattr(factor, "change", "easy") != "easy"
-    ]
-    return "; ".join([text, *changes])
+    hard = [f.name for f in design.space.searched if getattr(f, "change", "easy") != "easy"]
+    return "; ".join([text, *(_settings_of(design, name) for name in hard)])
 
 
 def _drawn(
@@ -58,6 +54,17 @@ def _drawn(
     if names[0] in design.whole_plots:
         levels = [levels[place] for place in rng.permutation(len(levels))]
     return [row for level in levels for row in _drawn(design, groups[level], names[1:], rng)]
+
+
+def _settings_of(design: "Design", factor: str) -> str:
+    """Return how often a hard-to-change factor is set, or changes where it has no whole plots."""
+    settings = list(map(str, design.runs[factor]))
+    for plot in design.whole_plots:
+        levels = design.blocks[plot]
+        n_plots = len(set(levels))
+        if len(set(zip(levels, settings, strict=True))) == n_plots:
+            return f"{factor} is set once per {plot}, {n_plots} times"
+    return f"{factor} changes {_changes(design, factor)} times"
 
 
 def _changes(design: "Design", factor: str) -> int:

@@ -117,7 +117,7 @@ KINDS: Mapping[str, DesignKind] = {
         },
     ),
     "box-behnken": DesignKind("doe.designs.response_surface:box_behnken", {**_CENTRE, **_BLOCKS}),
-    "doehlert": DesignKind("doe.designs.doehlert:doehlert", _CENTRE),
+    "doehlert": DesignKind("doe.designs.uniform_shell:doehlert", _CENTRE),
     "simplex-lattice": DesignKind(
         "doe.designs.mixture:simplex_lattice",
         {"--degree": "degree", "--process": "process", "--replicates": "replicates"},

@@ -145,7 +145,7 @@ def check_ready(planned: "Design") -> None:
         DesignError: With the first of them.
     """
     from doe.errors import DesignError
-    from doe.preflight import preflight
+    from doe.preflight_check import preflight
 
     faults = [finding for finding in preflight(planned) if finding.severity == "error"]
     if faults and "outside_ranges" not in planned.details:
@@ -162,7 +162,7 @@ def show_design(
 ) -> None:
     """Show a design in the order of doing, with what its pre-flight check found."""
     from campaigns.commands.console import answer_json, hint, say, show_table
-    from doe.preflight import preflight
+    from doe.preflight_check import preflight
 
     table = planned.run_sheet()
     found = preflight(planned, adds_to_others=adds_to_others)

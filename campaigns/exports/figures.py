@@ -102,7 +102,19 @@ def draw(plot: Plot) -> "Figure":
     words = figure.text(0.012, _LINE * 0.4 / height, "\n".join(caption), fontsize=8.5, va="bottom")
     words.set_in_layout(False)
     _take_words_as_words(figure)
+    _settle(figure)
     return figure
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay the figure out once and for all, with legend and caption part of it.
+
+    A notebook crops a figure to what takes part in its layout, and would cut both off.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for words in (*figure.legends, *figure.texts):
+        words.set_in_layout(True)
 
 
 def image(plot: Plot, kind: FigureFormat) -> bytes:
@@ -258,7 +270,7 @@ def _legend_of(axes: "Axes", layers: tuple[Layer, ...]) -> _Legend:
     }
     for layer in layers:
         if isinstance(layer, Surface) and _is_shaded(layer):
-            label = "extrapolation"
+            label = layer.shading
             entries[label] = Patch(facecolor="white", edgecolor="#7F7F7F", hatch="///", label=label)
     longest = max(map(len, entries), default=0)
     n_columns = max(1, min(5, len(entries), _CAPTION_CHARACTERS // (longest + 9)))

@@ -133,7 +133,7 @@ def _level(layer: Surface, level: float) -> list[Trace]:
 def _hatching(layer: Surface, shaded: BoolArray) -> list[Trace]:
     veil: Trace = {
         "type": "contour",
-        "name": "veil over extrapolation",
+        "name": f"veil over {layer.shading}",
         "x": layer.x,
         "y": layer.y,
         "z": shaded.astype(np.float64),
@@ -155,7 +155,7 @@ def _hatching(layer: Surface, shaded: BoolArray) -> list[Trace]:
     strokes: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "name": "hatched: extrapolates",
+        "name": f"hatched: {layer.shading}",
         "x": layer.x[across],
         "y": layer.y[down],
         "marker": {"symbol": "line-ne", "size": 8, "line": {"color": HATCH, "width": 1.2}},

@@ -60,7 +60,7 @@ def _rows(layer: Layer, plot: Plot) -> "pd.DataFrame":
             x, y = np.meshgrid(layer.x, layer.y)
             title = f"{layer.label} ({layer.unit})" if layer.unit else layer.label
             columns = {"x": x.ravel(), "y": y.ravel(), title: layer.z.ravel()}
-            columns["extrapolation"] = _yes_no(layer.shaded)
+            columns[layer.shading] = _yes_no(layer.shaded)
         case _:
             assert_never(layer)
     length = len(np.asarray(columns["x"]))

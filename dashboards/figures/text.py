@@ -52,8 +52,8 @@ def position(value: float, axis: Axis) -> float:
 
 
 def category(place: float, axis: Axis) -> str:
-    """Return what stands at a place of a category axis."""
-    return axis.categories[round(place)]
+    """Return what stands at a place of a category axis, or nearest to it at the axis's ends."""
+    return axis.categories[min(max(round(place), 0), len(axis.categories) - 1)]
 
 
 def escaped(text: str) -> str:

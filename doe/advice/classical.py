@@ -31,6 +31,7 @@ def screening_candidates(space: FactorSpace) -> Iterator[Candidate]:
             "cannot be told apart.",
             "Jones and Nachtsheim (2011), J. Quality Technology 43, 1-15",
         )
+        yield _screening_with_error(space)
         yield Candidate(
             "fractional factorial of resolution IV",
             lambda: (
@@ -52,6 +53,19 @@ def screening_candidates(space: FactorSpace) -> Iterator[Candidate]:
             "interaction can look like two or three main effects.",
             "Plackett and Burman (1946), Biometrika 33, 305-325",
         )
+
+
+def _screening_with_error(space: FactorSpace) -> Candidate:
+    from doe.designs.definitive import definitive_screening
+
+    return Candidate(
+        "definitive screening with four extra runs",
+        lambda: definitive_screening(space, extra_runs=4),
+        "As definitive screening, with more degrees of freedom for an error that no second-order "
+        "effect biases.",
+        "Four more runs, which a later stage may need more.",
+        "Jones and Nachtsheim (2017), Technometrics 59, 319-329",
+    )
 
 
 def characterising_candidates(space: FactorSpace) -> Iterator[Candidate]:

@@ -66,12 +66,15 @@ def ranked(
     worth = {id(proposal): _worth(proposal, goal) for proposal in proposals}
     best = min((worth[id(p)] for p in proposals if adequate[id(p)]), default=0.0)
 
-    def place(proposal: DesignProposal) -> tuple[bool, bool, float, float, str]:
+    def place(proposal: DesignProposal) -> tuple[bool, bool, bool, float, float, str]:
         resets = bool(hard_to_change(space)) and not proposal.design.whole_plots
         value = worth[id(proposal)]
         near = goal == "optimise" and adequate[id(proposal)] and value <= NEAR * best
+        # A smaller model is predicted more surely for leaving out what was asked for.
+        falls_short = proposal.evaluation.terms != goal_terms(space, goal)
         return (
             not adequate[id(proposal)],
+            falls_short,
             resets,
             0.0 if near else value,
             proposal.cost,

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from doe.designs.blends import process_space as process_space
     from doe.designs.blocking import in_blocks as in_blocks
     from doe.designs.definitive import definitive_screening as definitive_screening
-    from doe.designs.doehlert import doehlert as doehlert
     from doe.designs.factorial import fractional_factorial as fractional_factorial
     from doe.designs.factorial import full_factorial as full_factorial
     from doe.designs.fast_flexible import augment_space_filling as augment_space_filling
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from doe.designs.space_filling import sobol as sobol
     from doe.designs.split_plot.design import split_plot_design as split_plot_design
     from doe.designs.split_plot.strata import term_strata as term_strata
+    from doe.designs.uniform_shell import doehlert as doehlert
 else:
     from doe.lazy_exports import lazy_exports
 
@@ -45,7 +45,7 @@ else:
             "central_composite": "doe.designs.response_surface",
             "defining_relation": "doe.designs.aliasing",
             "definitive_screening": "doe.designs.definitive",
-            "doehlert": "doe.designs.doehlert",
+            "doehlert": "doe.designs.uniform_shell",
             "extreme_vertices": "doe.designs.mixture",
             "fast_flexible_filling": "doe.designs.fast_flexible",
             "fold_over": "doe.designs.folding",

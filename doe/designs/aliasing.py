@@ -55,6 +55,11 @@ def two_level_signs(design: Design) -> FloatArray:
     """
     types = design.point_types or ("factorial",) * design.n_runs
     runs = design.runs[[kind == "factorial" for kind in types]]
+    if runs.empty:
+        raise DesignError(
+            f"Words and aliases describe two-level designs, but this {design.method} has no "
+            "factorial runs: ask evaluate(design, terms).alias_matrix() instead."
+        )
     signs = np.empty((len(runs), len(design.space.names)))
     for place, factor in enumerate(design.space.searched):
         column = list(runs[factor.name])

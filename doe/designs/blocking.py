@@ -72,7 +72,7 @@ def in_blocks(
     terms = model_terms(terms, design.space)
     matrix = model_matrix(terms, design.runs, design.space)
     _check_estimable(matrix, terms, n_blocks, design)
-    is_centre = np.array([kind == "centre" for kind in design.point_types or [""] * len(matrix)])
+    is_centre = _are_centre_runs(design)
     starts = [_dealt(rng.permutation(design.n_runs), is_centre, n_blocks) for _ in range(N_STARTS)]
     found = best_division(matrix.to_numpy(), starts, is_centre)
     if found.efficiency <= 0:
@@ -86,15 +86,21 @@ def in_blocks(
         "blocked_for": list(terms.names),
         "disturbed": _disturbed(matrix, found.numbers),
     }
+    labels = tuple(str(number + 1) for number in found.numbers)
     divided = replace(
         design,
         space=space,
         method=f"{design.method}, in {n_blocks} blocks",
-        blocks={name: tuple(str(number + 1) for number in found.numbers)},
+        blocks={name: labels},
         randomisation="",
         details={**design.details, **facts},
     )
     return _by_block(divided, np.argsort(found.numbers, kind="stable"))
+
+
+def _are_centre_runs(design: Design) -> BoolArray:
+    kinds = design.point_types or ("",) * design.n_runs
+    return np.array([kind == "centre" for kind in kinds], dtype=np.bool_)
 
 
 def divided_combinations(levels: IntArray, n_blocks: int) -> tuple[Division, str]:

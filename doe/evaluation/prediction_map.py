@@ -73,6 +73,7 @@ def prediction_plot(
         np.clip(values, low, high),
         *_round_ends(low, high),
         shaded=None if allowed.all() else (~allowed).astype(np.float64),
+        shading="not allowed",
     )
     return Plot(
         f"How surely the mean is predicted over {x} and {y}",

@@ -86,7 +86,8 @@ def _error(evaluation: "DesignEvaluation") -> list[str]:
     found = []
     if spent.residual < 3:
         found.append(
-            f"Only {spent.residual} degrees of freedom are left for the error: tests and intervals "
+            f"Only {spent.residual} degree{'s' * (spent.residual > 1)} of freedom "
+            f"{'are' if spent.residual > 1 else 'is'} left for the error: tests and intervals "
             "will be wide. Add runs or drop terms."
         )
     if spent.pure_error == 0:

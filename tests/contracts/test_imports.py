@@ -121,6 +121,25 @@ def test_a_name_that_is_not_exported_is_refused():
         doe.Parameter  # noqa: B018 - the access is the test
 
 
+@pytest.mark.parametrize(
+    "package",
+    sorted(file.parent for top in PACKAGES for file in (ROOT / top).rglob("__init__.py")),
+    ids=lambda folder: folder.name,
+)
+def test_no_public_name_is_that_of_a_module_beside_it(package: Path) -> None:
+    """Importing the module would put it in the place of the name."""
+    tree = ast.parse((package / "__init__.py").read_text("utf-8"))
+    offered = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module != "doe.lazy_exports"
+        for alias in node.names
+    }
+    modules = {path.stem for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
+
+    assert offered & modules == set()
+
+
 def _typed_exports(tree: ast.Module) -> dict[str, str | None]:
     blocks = [node for node in tree.body if isinstance(node, ast.If)]
     imports = [

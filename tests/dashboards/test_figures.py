@@ -163,7 +163,7 @@ def test_extrapolation_is_hatched_exactly_where_the_plot_says_so():
     layer = surface(shaded=True)
     figure = to_plotly(plot_of(layer))
 
-    strokes = named(figure, "hatched: extrapolates")
+    strokes = named(figure, "hatched: extrapolation")
     drawn = set(zip(strokes["x"].tolist(), strokes["y"].tolist(), strict=True))
     down, across = np.nonzero(layer.shaded)
     assert drawn == set(zip(layer.x[across].tolist(), layer.y[down].tolist(), strict=True))

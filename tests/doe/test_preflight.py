@@ -10,7 +10,7 @@ from doe.constraints import LinearConstraint
 from doe.designs import box_behnken, central_composite, full_factorial, latin_hypercube
 from doe.errors import ExpressionError
 from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor
-from doe.preflight import preflight
+from doe.preflight_check import preflight
 from doe.runs import Design
 from doe.space import FactorSpace
 from doe.terms import quadratic_terms

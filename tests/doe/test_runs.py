@@ -107,7 +107,7 @@ def test_a_whole_plot_is_done_in_one_piece_and_its_setting_set_once(seed):
     plots = sheet["whole plot"].tolist()
     assert len(list(groupby(plots))) == 3
     assert len(list(groupby(zip(plots, sheet["temperature"], strict=True)))) == 3
-    assert "temperature changes 2 times" in randomised.randomisation
+    assert "temperature is set once per whole plot, 3 times" in randomised.randomisation
     assert "the order of whole plot was drawn" in randomised.randomisation
 
 

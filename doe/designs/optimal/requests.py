@@ -109,10 +109,12 @@ def make_request(
     sizes = _checked_sizes(block_sizes, n_runs, block)
     blocked, name = with_block(space, block) if sizes else (space, "")
     kept = _kept_runs(keep, space)
+    model = model_terms(terms, space)
+    _check_no_factor_left_out(model, potential, space)
     return Request(
         space=space,
         n_runs=n_runs,
-        terms=model_terms(terms, space),
+        terms=model,
         criterion=criterion,
         potential=_checked_potential(potential, criterion, space),
         keep=kept,
@@ -126,6 +128,19 @@ def make_request(
         cost=cost,
         budget=_checked_budget(budget, cost),
     )
+
+
+def _check_no_factor_left_out(
+    terms: Terms, potential: Terms | str | None, space: FactorSpace
+) -> None:
+    possible = () if potential is None else model_terms(potential, space).terms
+    named = {name for term in (*terms.terms, *possible) for name in term.factors}
+    left_out = [name for name in space.names if name not in named]
+    if left_out:
+        raise DesignError(
+            f"The model '{terms.formula}' leaves out {left_out}, whose settings would be chosen at "
+            "random: name them in the model, or make the design in a space without them."
+        )
 
 
 def _check_choices(n_runs: int, criterion: str) -> None:

@@ -166,7 +166,8 @@ def _planned(
     )
     plots = [layout.whole] if layout.sub is None else [layout.whole, layout.sub]
     kind = "split-plot" if layout.sub is None else "split-split-plot"
-    efficiencies: list[JSON] = [float(f"{np.exp(v - values.max()):.6g}") for v in values]
+    best_first = np.sort(values)[::-1]
+    efficiencies: list[JSON] = [float(f"{np.exp(v - best_first[0]):.6g}") for v in best_first]
     return Design(
         full,
         runs,

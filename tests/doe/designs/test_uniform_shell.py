@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from pyDOE3 import doehlert_shell_design
 
-from doe.designs.doehlert import doehlert, uniform_shell
 from doe.designs.structure import check_uniform_shell
+from doe.designs.uniform_shell import doehlert, uniform_shell
 from doe.errors import DesignError
 from doe.factors import CategoricalFactor, DiscreteFactor, MixtureComponent
 from doe.space import FactorSpace
