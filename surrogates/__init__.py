@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from doe.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from surrogates.desirability import DesirabilityOptima as DesirabilityOptima
+    from surrogates.desirability import optimise_desirability as optimise_desirability
+    from surrogates.desirability_values import desirability_of as desirability_of
+    from surrogates.desirability_values import overall_desirability as overall_desirability
     from surrogates.domain import ApplicabilityDomain as ApplicabilityDomain
     from surrogates.drivers import Driver as Driver
     from surrogates.drivers import DriverRanking as DriverRanking
@@ -17,8 +21,30 @@ if TYPE_CHECKING:
     from surrogates.gaussian_process.gp import GaussianProcess as GaussianProcess
     from surrogates.gaussian_process.options import FixedHyperparameters as FixedHyperparameters
     from surrogates.gaussian_process.options import GPOptions as GPOptions
-    from surrogates.linear.least_squares import LeastSquares as LeastSquares
-    from surrogates.linear.least_squares import fit_quadratic as fit_quadratic
+    from surrogates.linear.bayesian_screening import BayesianScreening as BayesianScreening
+    from surrogates.linear.bayesian_screening import active_probabilities as active_probabilities
+    from surrogates.linear.bayesian_screening import screen_factors as screen_factors
+    from surrogates.linear.censored import CensoredModel as CensoredModel
+    from surrogates.linear.censored import fit_censored as fit_censored
+    from surrogates.linear.definitive_analysis import DefinitiveAnalysis as DefinitiveAnalysis
+    from surrogates.linear.definitive_analysis import (
+        analyse_definitive_screening as analyse_definitive_screening,
+    )
+    from surrogates.linear.lenth import simulated_lenth as simulated_lenth
+    from surrogates.linear.mixed import MixedModel as MixedModel
+    from surrogates.linear.mixed import fit_mixed as fit_mixed
+    from surrogates.linear.model import LinearModel as LinearModel
+    from surrogates.linear.model import fit_linear as fit_linear
+    from surrogates.linear.multivariate import MultivariateLinear as MultivariateLinear
+    from surrogates.linear.multivariate import fit_multivariate as fit_multivariate
+    from surrogates.linear.seemingly_unrelated import SeeminglyUnrelated as SeeminglyUnrelated
+    from surrogates.linear.seemingly_unrelated import (
+        fit_seemingly_unrelated as fit_seemingly_unrelated,
+    )
+    from surrogates.linear.selection import select_terms as select_terms
+    from surrogates.linear.surface import fit_surface as fit_surface
+    from surrogates.linear.tolerance import tolerance_factor as tolerance_factor
+    from surrogates.linear.two_level import two_level_effects as two_level_effects
     from surrogates.maps import probability_map as probability_map
     from surrogates.probability import ProbabilityWithin as ProbabilityWithin
     from surrogates.probability import means_in_specification as means_in_specification
@@ -34,31 +60,53 @@ if TYPE_CHECKING:
 
 _EXPORTS: dict[str, str] = {
     "ApplicabilityDomain": "surrogates.domain",
+    "BayesianScreening": "surrogates.linear.bayesian_screening",
+    "CensoredModel": "surrogates.linear.censored",
     "Comparison": "surrogates.validation",
+    "DefinitiveAnalysis": "surrogates.linear.definitive_analysis",
+    "DesirabilityOptima": "surrogates.desirability",
     "Driver": "surrogates.drivers",
     "DriverRanking": "surrogates.drivers",
     "Estimate": "surrogates.drivers",
     "FixedHyperparameters": "surrogates.gaussian_process.options",
     "GPOptions": "surrogates.gaussian_process.options",
     "GaussianProcess": "surrogates.gaussian_process.gp",
-    "LeastSquares": "surrogates.linear.least_squares",
+    "LinearModel": "surrogates.linear.model",
+    "MixedModel": "surrogates.linear.mixed",
+    "MultivariateLinear": "surrogates.linear.multivariate",
     "NumericalError": "surrogates.surrogate",
     "Prediction": "surrogates.surrogate",
     "ProbabilityWithin": "surrogates.probability",
+    "SeeminglyUnrelated": "surrogates.linear.seemingly_unrelated",
     "Surrogate": "surrogates.surrogate",
     "SurrogateSet": "surrogates.surrogate",
     "Validation": "surrogates.validation",
+    "active_probabilities": "surrogates.linear.bayesian_screening",
+    "analyse_definitive_screening": "surrogates.linear.definitive_analysis",
     "compare": "surrogates.validation",
     "cross_validate": "surrogates.validation",
+    "desirability_of": "surrogates.desirability_values",
+    "fit_censored": "surrogates.linear.censored",
     "fit_gp": "surrogates.gaussian_process.fitting",
-    "fit_quadratic": "surrogates.linear.least_squares",
+    "fit_linear": "surrogates.linear.model",
+    "fit_mixed": "surrogates.linear.mixed",
+    "fit_multivariate": "surrogates.linear.multivariate",
+    "fit_seemingly_unrelated": "surrogates.linear.seemingly_unrelated",
+    "fit_surface": "surrogates.linear.surface",
     "fit_surrogates": "surrogates.fitting",
     "gaussian_process_candidate": "surrogates.fitting",
     "means_in_specification": "surrogates.probability",
+    "optimise_desirability": "surrogates.desirability",
+    "overall_desirability": "surrogates.desirability_values",
     "probability_in_specification": "surrogates.probability",
     "probability_map": "surrogates.maps",
     "quadratic_candidate": "surrogates.fitting",
     "rank_drivers": "surrogates.drivers",
+    "screen_factors": "surrogates.linear.bayesian_screening",
+    "select_terms": "surrogates.linear.selection",
+    "simulated_lenth": "surrogates.linear.lenth",
+    "tolerance_factor": "surrogates.linear.tolerance",
+    "two_level_effects": "surrogates.linear.two_level",
 }
 
 if not TYPE_CHECKING:

@@ -10,7 +10,8 @@ from doe.runs import Observations
 from doe.terms import Terms
 from surrogates.gaussian_process.fitting import fit_gp
 from surrogates.gaussian_process.options import GPOptions
-from surrogates.linear.least_squares import ModelOrder, fit_quadratic
+from surrogates.linear.model import ModelOrder
+from surrogates.linear.surface import fit_surface
 from surrogates.surrogate import Surrogate, SurrogateSet
 from surrogates.validation import SurrogateFactory
 
@@ -54,9 +55,11 @@ def gaussian_process_candidate(response: str, options: GPOptions | None = None) 
     return lambda observations, rng: fit_gp(observations, response, options=options, rng=rng)
 
 
-def quadratic_candidate(response: str, terms: ModelOrder | Terms = "quadratic") -> SurrogateFactory:
+def quadratic_candidate(
+    response: str, terms: ModelOrder | str | Terms = "quadratic"
+) -> SurrogateFactory:
     """Return what fits a response surface by least squares, for validation."""
-    return lambda observations, _: fit_quadratic(observations, response, terms=terms)
+    return lambda observations, _: fit_surface(observations, response, terms=terms)
 
 
 def computable_responses(

@@ -121,6 +121,67 @@ class Surrogate(Protocol):
         """Return what it is, plain JSON: kind, preset, parameters, noise, warnings."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JointProbability:
+    """The probability that several responses of one new run are within their limits, all at once.
+
+    Attributes:
+        value: The probability at each setting, shape ``(n_settings,)``.
+        standard_error: Monte Carlo error of computing it; 0 for a closed form or quadrature.
+        method: How it was computed, in a sentence.
+    """
+
+    value: FloatArray
+    standard_error: FloatArray
+    method: str
+
+
+@runtime_checkable
+class JointSurrogate(Protocol):
+    """Several responses learned together, so that their draws are correlated as the runs say.
+
+    The surrogate of one of its responses has the margin of these draws.
+    """
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The responses that it predicts together."""
+
+    @property
+    def space(self) -> "FactorSpace":
+        """The factor space that it was learned in."""
+
+    def sample(
+        self,
+        settings: "pd.DataFrame",
+        n_draws: int,
+        *,
+        kind: Kind,
+        block: Block = NEW_BLOCK,
+        rng: np.random.Generator,
+    ) -> FloatArray:
+        """Return joint draws, shape ``(n_draws, n_settings, n_responses)``, as ``responses``."""
+
+    def probability_within(
+        self,
+        settings: "pd.DataFrame",
+        limits: Mapping[str, tuple[float | None, float | None]],
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> JointProbability:
+        """Return P(every response of one new run is within its limits) at each setting.
+
+        Args:
+            settings: Settings in natural units.
+            limits: Lower and upper limit by response; responses not named have none.
+            rng: Source of random points, where the probability needs them.
+
+        Raises:
+            InvalidValueError: If random points are needed and ``rng`` is absent.
+            UnknownNameError: If a limit is for a response that it does not predict.
+        """
+
+
 @dataclass(frozen=True)
 class SurrogateSet:
     """One surrogate per response, and the derived responses computed from their joint draws.
@@ -129,15 +190,34 @@ class SurrogateSet:
         surrogates: By response name.
         derived: Responses that are expressions of others.
         independent: Whether draws of different responses are independent given the settings.
+        joint: What draws the responses that were learned together; each of them has its margin
+            among ``surrogates``. Responses outside it are drawn independently.
+
+    Raises:
+        InvalidValueError: If there is no surrogate, or ``joint`` does not fit the others.
     """
 
     surrogates: Mapping[str, Surrogate] = field(hash=False)
     derived: tuple[DerivedResponse, ...] = ()
     independent: bool = True
+    joint: JointSurrogate | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if not self.surrogates:
             raise InvalidValueError("A surrogate set needs at least one surrogate.")
+        if self.joint is None:
+            return
+        lacking = [name for name in self.joint.responses if name not in self.surrogates]
+        if lacking:
+            raise InvalidValueError(
+                f"The joint model predicts {lacking}, of which the set has no surrogates: give the "
+                f"margin of each; there are {list(self.surrogates)}."
+            )
+        if self.independent and len(self.joint.responses) > 1:
+            raise InvalidValueError(
+                f"The draws of {list(self.joint.responses)} come from one joint model, so they are "
+                "not independent: set independent=False."
+            )
 
     @property
     def responses(self) -> tuple[str, ...]:
@@ -184,13 +264,20 @@ class SurrogateSet:
         """Return joint draws, shape ``(n_draws, n_settings, n_responses)``.
 
         The last axis is in the order of ``responses``; derived responses are computed draw by draw.
+        Responses of the joint model, if there is one, are drawn first and together.
         """
-        draws = [
-            surrogate.sample(settings, n_draws, kind=kind, block=block, rng=rng)
-            for surrogate in self.surrogates.values()
-        ]
-        columns = dict(zip(self.surrogates, draws, strict=True))
-        return np.stack([*draws, *derive(self.derived, columns, settings)], axis=-1)
+        together: dict[str, FloatArray] = {}
+        if self.joint is not None:
+            drawn = self.joint.sample(settings, n_draws, kind=kind, block=block, rng=rng)
+            together = dict(zip(self.joint.responses, np.moveaxis(drawn, -1, 0), strict=True))
+        columns = {
+            name: together[name]
+            if name in together
+            else surrogate.sample(settings, n_draws, kind=kind, block=block, rng=rng)
+            for name, surrogate in self.surrogates.items()
+        }
+        derived = derive(self.derived, columns, settings)
+        return np.stack([*columns.values(), *derived], axis=-1)
 
 
 def derive(

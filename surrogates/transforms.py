@@ -1,5 +1,6 @@
 """The scale on which a response is modelled, and the way back to its natural unit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import assert_never
@@ -11,6 +12,14 @@ from doe.errors import InvalidValueError
 from doe.responses import Response, Transform
 
 N_NODES = 32
+# The power of Box and Cox that a scale is, up to a linear change.
+POWERS: Mapping[Transform, float | None] = {
+    "none": 1.0,
+    "sqrt": 0.5,
+    "log": 0.0,
+    "inverse": -1.0,
+    "logit": None,
+}
 INVERSE_FLOOR = 0.1  # of the smallest modelled value: 1/z has no mean when z may come near zero
 
 

@@ -8,14 +8,17 @@ import pandas as pd
 import pytest
 
 from doe.errors import ExperimentError, InvalidValueError, UnknownNameError
-from doe.factors import CategoricalFactor, ContinuousFactor
+from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor
 from doe.runs import Observations
 from doe.space import FactorSpace
 from surrogates.gaussian_process.fitting import fit_gp
+from surrogates.linear.multivariate import fit_multivariate
+from surrogates.linear.seemingly_unrelated import fit_seemingly_unrelated
 from surrogates.linear.surface import fit_surface
 from surrogates.surrogate import Surrogate
 from surrogates.validation import without_runs
 from tests.surrogates.examples import culture_study, mixed_study
+from tests.surrogates.linear.examples import paired_study
 
 N_DRAWS = 8000
 
@@ -245,6 +248,47 @@ class TestLeastSquaresOverMixedFactors(TestLeastSquares):
     @classmethod
     def study(cls):
         return mixed_study()
+
+
+class TestLeastSquaresWithFixedBlocks(TestLeastSquares):
+    @classmethod
+    def study(cls):
+        study = culture_study(block_std=3.0, n_blocks=3)
+        factors = tuple(
+            replace(f, random=False) if isinstance(f, BlockFactor) else f
+            for f in study.space.factors
+        )
+        return replace(study, space=FactorSpace(factors))
+
+
+class TestLeastSquaresOnTheLogScale(TestLeastSquares):
+    @classmethod
+    def study(cls):
+        return culture_study(transform="log")
+
+
+class TestMarginOfAMultivariateModel(SurrogateContract):
+    @classmethod
+    def study(cls):
+        return paired_study()
+
+    @classmethod
+    def fit(cls, observations):
+        names = [response.name for response in observations.responses]
+        return fit_multivariate(observations, names)[names[0]]
+
+
+class TestMarginOfSeeminglyUnrelatedRegressions(SurrogateContract):
+    @classmethod
+    def study(cls):
+        return paired_study()
+
+    @classmethod
+    def fit(cls, observations):
+        names = [response.name for response in observations.responses]
+        terms = dict(zip(names, ("quadratic", "linear"), strict=True))
+        rng = np.random.default_rng(11)
+        return fit_seemingly_unrelated(observations, names, terms, rng=rng)[names[0]]
 
 
 def _agree(
