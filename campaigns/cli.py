@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from campaigns.commands import (
+    analysing,
     batches,
     definitions,
     designs,
@@ -125,6 +126,15 @@ COMMANDS = (
     ),
     Command(
         "include", results.include, DO, ('bayeswell include 13 --reason "the scale was checked"',)
+    ),
+    Command(
+        "analyse",
+        analysing.analyse,
+        LEARN,
+        (
+            'bayeswell analyse "growth rate"',
+            'bayeswell analyse "growth rate" --terms quadratic --select backward --out analysis',
+        ),
     ),
     Command(
         "choose-model",

@@ -133,7 +133,7 @@ def choose_model(state: CampaignState, choice: happened.ModelChosen, reason: str
         raise UnknownNameError(
             f"No measured response is '{choice.response}'; those are {measured}."
         )
-    check_model(choice)
+    check_model(choice, state.space)
     why = require_reason(reason, f"to model {choice.response} by {choice.model}")
     return draft(choice, reason=why)
 

@@ -15,7 +15,7 @@ from doe.responses import Objective, Specification
 from doe.runs import Design, Measurement
 
 SettingsMap = Mapping[str, Value]
-Censored = Literal["refuse", "leave_out", "at_limit"]
+Censored = Literal["refuse", "leave_out", "at_limit", "likelihood"]
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,9 @@ class ModelChosen:
 
     Attributes:
         response: The response.
-        model: One of ``MODELS`` in ``campaigns.modelling``.
+        model: One of ``MODELS`` in ``campaigns.modelling``, or the formula of a linear model.
         censored: What becomes of values known only as a limit: ``refuse`` to model, ``leave_out``,
-            or take them ``at_limit``.
+            take them ``at_limit``, or (linear models) by their ``likelihood``.
     """
 
     response: str

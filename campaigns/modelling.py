@@ -11,28 +11,41 @@ import numpy as np
 
 from campaigns.canonical import canonical_json
 from campaigns.events import Censored, ModelChosen
-from doe.errors import InvalidValueError, TooFewDataError
+from doe.errors import ExpressionError, InvalidValueError, TooFewDataError
+from doe.named_models import model_terms
 from doe.responses import Response
 from doe.runs import Observations
+from doe.space import FactorSpace
 
 if TYPE_CHECKING:
+    from surrogates.learning_rows import Censored as NumberedCensored
     from surrogates.surrogate import SurrogateSet
     from surrogates.validation import SurrogateFactory
 
-MODELS = ("gaussian_process", "linear", "interaction", "quadratic")
+MODELS = ("gaussian_process", "linear", "interaction", "quadratic", "cubic")
 DEFAULT_MODEL = "gaussian_process"
 _LIBRARIES = ("bayeswell", "numpy", "scipy", "pandas", "torch", "gpytorch", "botorch")
 
 
-def check_model(choice: ModelChosen) -> None:
-    """Refuse a kind of surrogate that does not exist.
+def check_model(choice: ModelChosen, space: FactorSpace) -> None:
+    """Refuse a model that does not exist, or whose formula cannot be read.
 
     Raises:
-        InvalidValueError: With the kinds that do.
+        InvalidValueError: With the models that do.
     """
-    if choice.model not in MODELS:
+    if choice.model != DEFAULT_MODEL:
+        try:
+            model_terms(choice.model, space)
+        except ExpressionError as error:
+            raise InvalidValueError(
+                f"Model '{choice.model}' does not exist here; choose one of {', '.join(MODELS)}, "
+                f"or the formula of a linear model. {error}"
+            ) from error
+    elif choice.censored == "likelihood":
         raise InvalidValueError(
-            f"Model '{choice.model}' does not exist here; choose one of {', '.join(MODELS)}."
+            f"Values at a limit are taken by their likelihood in linear models only, and "
+            f"'{choice.response}' is modelled by a Gaussian process: choose a linear model, or "
+            "leave_out or at_limit."
         )
     if choice.censored not in get_args(Censored):
         raise InvalidValueError(
@@ -87,15 +100,33 @@ def candidate(choice: ModelChosen) -> "SurrogateFactory":
             from surrogates.fitting import gaussian_process_candidate
             from surrogates.gaussian_process.options import GPOptions
 
-            return gaussian_process_candidate(choice.response, GPOptions(censored=choice.censored))
-        case "linear" | "interaction" | "quadratic" as terms:
+            options = GPOptions(censored=numbered(choice.censored))
+            return gaussian_process_candidate(choice.response, options)
+        case terms if choice.censored == "likelihood":
+            from surrogates.linear.censored import fit_censored
+
+            return lambda observations, _: fit_censored(observations, choice.response, terms)
+        case terms:
             from surrogates.linear.surface import fit_surface
 
+            treatment = numbered(choice.censored)
             return lambda observations, _: fit_surface(
-                observations, choice.response, terms=terms, censored=choice.censored
+                observations, choice.response, terms=terms, censored=treatment
             )
-        case other:
-            raise InvalidValueError(f"Model '{other}' of '{choice.response}' does not exist here.")
+
+
+def numbered(censored: Censored) -> "NumberedCensored":
+    """Return the treatment of values at a limit for models that take numbers alone.
+
+    Raises:
+        InvalidValueError: If they were to be taken by their likelihood.
+    """
+    if censored == "likelihood":
+        raise InvalidValueError(
+            "Values at a limit are taken by their likelihood in linear models only: choose "
+            "leave_out or at_limit."
+        )
+    return censored
 
 
 def training_data_hash(observations: Observations) -> str:

@@ -53,6 +53,10 @@ class Axis:
         """The label with its unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    def category_at(self, place: float) -> str:
+        """Return the category at a place, or the nearest one at the ends of the axis."""
+        return self.categories[min(max(round(place), 0), len(self.categories) - 1)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:

@@ -84,9 +84,10 @@ class DesirabilityOptima:
         if best.is_flat:
             found.append("A whole region reaches this D; the setting is one in its middle.")
         if len(self.optima) > 1:
+            n = len(self.optima) - 1
+            others = "1 other setting is" if n == 1 else f"{n} other settings are"
             found.append(
-                f"{len(self.optima) - 1} other settings are best nearby, the next with D "
-                f"{self.optima[1].desirability:.4f}."
+                f"{others} best nearby, the next with D {self.optima[1].desirability:.4f}."
             )
         if best.expected_desirability is not None:
             found.append(
@@ -103,7 +104,7 @@ class DesirabilityOptima:
         """
         if not self.optima:
             raise InvalidValueError(f"There is nothing to show. {self.sentence()}")
-        places = np.arange(1.0, len(self.optima) + 1)
+        places = np.arange(len(self.optima), dtype=np.float64)
         layers = [
             Points(
                 name,
@@ -117,7 +118,14 @@ class DesirabilityOptima:
         return Plot(
             "Desirability of every optimum found",
             self.sentence(),
-            Axis("Optimum", "", 0.5, len(places) + 0.5),
+            Axis(
+                "Optimum",
+                "",
+                -0.5,
+                len(places) - 0.5,
+                "category",
+                tuple(str(place + 1) for place in range(len(places))),
+            ),
             Axis("Desirability", "", -0.02, 1.02),
             (*layers, Points("Overall D", places, overall, "estimate")),
         )

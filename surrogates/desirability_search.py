@@ -19,9 +19,11 @@ from doe.factors import (
     MixtureComponent,
     Settings,
 )
+from doe.feasible.sampling import draw_settings
 from doe.responses import Desirability
 from doe.space import FactorSpace
 from surrogates.desirability_cell import Cell, FreeFactor, Ramps
+from surrogates.distinct_optima import SAME, hills, is_flat, middle
 from surrogates.expected_responses import ExpectedResponses
 from surrogates.step_moves import MAX_PAIRED, step_moves
 
@@ -32,10 +34,7 @@ if TYPE_CHECKING:
 MAX_COMBINATIONS = 24
 N_DRAWN = 256
 N_DRAWN_PER_COMBINATION = 32
-# Local optima this near, in half ranges, are one.
-SAME_PLACE = 0.02
-# A change of desirability below this is none.
-SAME = 1e-6
+MIN_PER_COMBINATION = 3
 # Searches this near to each other end at one place.
 MET = 1e-3
 # Digits of settings that are tried, of the largest of a range, and what they may cost.
@@ -44,7 +43,6 @@ TIDY = 1e-7
 PROBES = (0.05, 0.005)
 MAX_ROUNDS = 5
 MAX_MOVES = 200
-N_BETWEEN = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,18 +130,29 @@ class Search:
         return np.column_stack(columns) if columns else np.zeros((len(settings), 0))
 
     def optima(self, n_starts: int, *, rng: np.random.Generator) -> LocalOptima:
-        """Return the distinct local optima."""
+        """Return the distinct local optima.
+
+        Raises:
+            InfeasibleSpaceError: If no allowed setting on the steps of the equipment is found.
+        """
         import pandas as pd
 
-        combinations_ = math.prod(len(factor.levels) for factor in self.levels)
-        drawn = self.space.sample(N_DRAWN + N_DRAWN_PER_COMBINATION * combinations_, rng=rng)
-        drawn = drawn[list(self.space.names)].reset_index(drop=True)
+        drawn = self._drawn(rng)
         scores = self.score(drawn)
         starts = self._starts(drawn, scores, n_starts)
         found = self._local_optima([drawn.iloc[[row]].reset_index(drop=True) for row in starts])
         table = pd.concat(found, ignore_index=True)
         means = np.hstack([self.expected.means(drawn), self.expected.means(table)])
         return self._distinct(table, len(starts), self._nearest_means(means))
+
+    def _drawn(self, rng: np.random.Generator) -> "pd.DataFrame":
+        """Return allowed settings to start from; steps are met at the end of each search."""
+        n_combinations = math.prod(len(factor.levels) for factor in self.levels)
+        n_drawn = N_DRAWN + N_DRAWN_PER_COMBINATION * n_combinations
+        drawn = draw_settings(self.space, n_drawn, rng=rng)
+        if drawn is None:
+            drawn = self.space.sample(n_drawn, rng=rng)
+        return drawn[list(self.space.names)].reset_index(drop=True)
 
     def _spread(
         self, factor: ContinuousFactor | DiscreteFactor | MixtureComponent, values: FloatArray
@@ -159,20 +168,25 @@ class Search:
         groups = [rows]
         if names:
             groups = [np.asarray(g) for g in drawn.groupby(names, sort=True).indices.values()]
-        each = -(-n_starts // len(groups))
+        each = max(-(-n_starts // len(groups)), min(n_starts, MIN_PER_COMBINATION))
         places = self.coded(drawn)
         return [row for group in groups for row in _spread_best(group, places, scores, each)]
 
     def _local_optima(self, starts: Sequence["pd.DataFrame"]) -> list["pd.DataFrame"]:
         """Return where each start leads to; starts that meet on the way end at one place."""
-        on_way: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        found = []
+        on_way: list[tuple[pd.DataFrame, pd.DataFrame | None]] = []
         for start in starts:
             reached, score = self._polished(start, float(self.score(start)[0]), frozenset())
             known = [end for way, end in on_way if self._is_met(way, reached)]
-            end = known[0] if known else self._tidied(self._on_steps(self._climbed(reached, score)))
-            on_way.append((reached, end))
-            found.append(end)
+            end = known[0] if known else self._on_steps(self._climbed(reached, score))
+            on_way.append((reached, end if known or end is None else self._tidied(end)))
+        found = [end for _, end in on_way if end is not None]
+        if not found:
+            raise InfeasibleSpaceError(
+                "No setting near a local optimum is both allowed and on the steps of the "
+                f"equipment ({'; '.join(c.sentence() for c in self.space.all_constraints)}): relax "
+                "a constraint or a step."
+            )
         return found
 
     def _is_met(self, one: "pd.DataFrame", two: "pd.DataFrame") -> bool:
@@ -223,15 +237,19 @@ class Search:
             return start, score
         found = cell.best()
         if not self.space.contains(found)[0]:
-            found = self._projected(found, start)
+            near = self._projected(found)
+            if near is None:
+                return start, score
+            found = near
         new = float(self.score(found)[0])
         return (found, new) if new > score else (start, score)
 
-    def _projected(self, settings: "pd.DataFrame", instead: "pd.DataFrame") -> "pd.DataFrame":
+    def _projected(self, settings: "pd.DataFrame") -> "pd.DataFrame | None":
+        """Return the nearest setting that is allowed and on the steps, where one is found."""
         try:
             return self.space.project(settings)
         except InfeasibleSpaceError:
-            return instead  # an allowed setting; the search goes on from it
+            return None  # one start of many; others may end where this one cannot
 
     def _around(self, best: "pd.DataFrame") -> "pd.DataFrame":
         """Return allowed settings near one, to see whether the search stopped too early."""
@@ -246,10 +264,10 @@ class Search:
         settings = cell.settings(places)
         return settings[self.space.contains(settings)].reset_index(drop=True)
 
-    def _on_steps(self, best: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the best setting nearby that the equipment can set."""
-        current = self._projected(best, best)
-        if not self.stepped:
+    def _on_steps(self, best: "pd.DataFrame") -> "pd.DataFrame | None":
+        """Return the best setting nearby that the equipment can set, where one is found."""
+        current = self._projected(best)
+        if current is None or not self.stepped:
             return current
         score = float(self.score(current)[0])
         for _ in range(MAX_MOVES):
@@ -267,18 +285,9 @@ class Search:
     ) -> LocalOptima:
         scores = self.score(table)
         places = self.coded(table)
-        rows = [row for row in range(len(table)) if scores[row] > 0]
-        rows.sort(key=lambda row: (-round(float(scores[row]), 9), *np.round(places[row], 6)))
-        groups: list[list[int]] = []
-        for row in rows:
-            for group in groups:
-                if any(self._is_same_hill(table, places, scores, one, row) for one in group):
-                    group.append(row)
-                    break
-            else:
-                groups.append([row])
-        kept = [_middle(group, places, scores) for group in groups]
-        flat = [_is_flat(group, places, scores) for group in groups]
+        groups = hills(self.space, table, places=places, scores=scores, score=self.score)
+        kept = [middle(group, places, scores) for group in groups]
+        flat = [is_flat(group, places, scores) for group in groups]
         return LocalOptima(
             table.iloc[kept].reset_index(drop=True),
             scores[kept],
@@ -287,32 +296,6 @@ class Search:
             n_starts,
             best_means,
         )
-
-    def _is_same_hill(
-        self, table: "pd.DataFrame", places: FloatArray, scores: FloatArray, one: int, two: int
-    ) -> bool:
-        """Return whether two optima are one: near, or with no descent on the line between."""
-        import pandas as pd
-
-        names = [f.name for f in self.space.searched if isinstance(f, CategoricalFactor)]
-        if any(table[name].iloc[one] != table[name].iloc[two] for name in names):
-            return False
-        if not len(places[one]) or np.abs(places[one] - places[two]).max() <= SAME_PLACE:
-            return True
-        shares = np.linspace(0, 1, N_BETWEEN + 2)[1:-1]
-        between = pd.DataFrame(
-            {
-                name: [table[name].iloc[one]] * N_BETWEEN
-                if name in names
-                else (1 - shares) * float(table[name].iloc[one])
-                + shares * float(table[name].iloc[two])
-                for name in self.space.names
-            }
-        )
-        for constraint in self.space.all_constraints:
-            if not constraint.holds(between).all():
-                return False
-        return bool(self.score(between).min() >= min(scores[one], scores[two]) - SAME)
 
     def _nearest_means(self, means: FloatArray) -> FloatArray:
         """Return for each goal the value of those seen that comes nearest to what is wanted."""
@@ -368,21 +351,3 @@ def _directions(n: int) -> FloatArray:
         for one, two in combinations(range(n), 2):
             rows += [a * units[one] + b * units[two] for a, b in product((1, -1), (1, -1))]
     return np.array(rows)
-
-
-def _equal(group: Sequence[int], scores: FloatArray) -> list[int]:
-    return [row for row in group if scores[row] >= scores[group[0]] - SAME]
-
-
-def _middle(group: Sequence[int], places: FloatArray, scores: FloatArray) -> int:
-    """Return the row in the middle of those with the best score of a group."""
-    best = _equal(group, scores)
-    if not _is_flat(group, places, scores):
-        return group[0]
-    reach = [float(np.linalg.norm(places[best] - places[row], axis=1).sum()) for row in best]
-    return best[int(np.argmin(reach))]
-
-
-def _is_flat(group: Sequence[int], places: FloatArray, scores: FloatArray) -> bool:
-    best = _equal(group, scores)
-    return bool(np.ptp(places[best], axis=0).max(initial=0.0) > 2 * SAME_PLACE)

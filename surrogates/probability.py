@@ -9,7 +9,7 @@ import numpy as np
 from doe.arrays import BoolArray, FloatArray
 from doe.errors import InvalidValueError, UnknownNameError
 from doe.responses import Specification
-from surrogates.surrogate import SurrogateSet, derive
+from surrogates.surrogate import JointSurrogate, SurrogateSet, derive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,8 @@ def probability_in_specification(
 
     It is the posterior predictive probability: model, block and run-to-run uncertainty are in it.
     For measured responses that are independent given the settings it is exact; specifications of
-    derived responses, and dependent responses, are judged on joint draws.
+    derived responses, and dependent responses, are judged on joint draws. Measured responses that
+    were learned together have the probability that their joint model states.
 
     Args:
         surrogate_set: Surrogates of the responses.
@@ -81,6 +82,9 @@ def probability_in_specification(
     )
     if not by_draws:
         return _closed_form(surrogate_set, specifications, settings)
+    joint = surrogate_set.joint
+    if joint is not None and {s.response for s in specifications} <= set(joint.responses):
+        return _joined(surrogate_set, joint, specifications, settings, rng=rng)
     if rng is None:
         raise InvalidValueError(
             "This probability needs random draws (a derived response, or responses that are not "
@@ -135,6 +139,28 @@ def _closed_form(
         )
     return ProbabilityWithin(
         specifications, np.array(marginal), joint, np.zeros(len(settings)), method
+    )
+
+
+def _joined(
+    surrogate_set: SurrogateSet,
+    joint: JointSurrogate,
+    specifications: tuple[Specification, ...],
+    settings: "pd.DataFrame",
+    *,
+    rng: np.random.Generator | None,
+) -> ProbabilityWithin:
+    marginal = [
+        surrogate_set[s.response].probability_within(settings, s.lower, s.upper)
+        for s in specifications
+    ]
+    together = joint.probability_within(settings, _combined(specifications), rng=rng)
+    return ProbabilityWithin(
+        specifications,
+        np.array(marginal),
+        together.value,
+        together.standard_error,
+        f"The responses are learned together. {together.method}",
     )
 
 

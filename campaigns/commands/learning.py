@@ -36,13 +36,16 @@ COVERAGES = (0.50, 0.80, 0.95)
 def choose_model(
     response: Annotated[str, typer.Argument(help="Which response.")],
     model: Annotated[
-        str, typer.Argument(help="gaussian_process, linear, interaction or quadratic.")
+        str,
+        typer.Argument(
+            help="gaussian_process, linear, interaction, quadratic, cubic, or a formula."
+        ),
     ],
     *,
     reason: ReasonOption,
     censored: Annotated[
         str,
-        typer.Option(help="Values known only as a limit: refuse, leave_out or at_limit."),
+        typer.Option(help="Values at a limit: refuse, leave_out, at_limit or likelihood."),
     ] = "refuse",
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dashboards.figures.looks import CLEAR, HATCH, SURFACE_COLOURS, VEIL
-from dashboards.figures.text import Trace, category, escaped, hover, position
+from dashboards.figures.text import Trace, escaped, hover, position
 from doe.arrays import BoolArray, FloatArray
 from doe.plots import Plot, Surface
 
@@ -107,7 +107,7 @@ def _fields(layer: Surface, plot: Plot) -> Trace:
 
 def _category_names(x: float, y: float, plot: Plot) -> list[str]:
     return [
-        escaped(category(place, axis) if axis.scale == "category" else f"{place:g}")
+        escaped(axis.category_at(place) if axis.scale == "category" else f"{place:g}")
         for place, axis in ((x, plot.x), (y, plot.y))
     ]
 

@@ -51,11 +51,6 @@ def position(value: float, axis: Axis) -> float:
     return math.log10(value) if axis.scale == "log" else value
 
 
-def category(place: float, axis: Axis) -> str:
-    """Return what stands at a place of a category axis, or nearest to it at the axis's ends."""
-    return axis.categories[min(max(round(place), 0), len(axis.categories) - 1)]
-
-
 def escaped(text: str) -> str:
     """Return text that plotly shows as it is: it reads a few HTML tags."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,7 +6,7 @@ import numpy as np
 
 from dashboards.figures.looks import INK, Look, translucent
 from dashboards.figures.surfaces import surface_traces
-from dashboards.figures.text import Trace, category, escaped, hover
+from dashboards.figures.text import Trace, escaped, hover
 from doe.arrays import FloatArray
 from doe.plots import Band, Bars, Layer, Line, Plot, Points, Surface
 
@@ -99,7 +99,7 @@ def _band(layer: Band, look: Look) -> list[Trace]:
 def _bars(layer: Bars, look: Look, plot: Plot) -> Trace:
     unit = f" {escaped(plot.x.unit)}" if plot.x.unit else ""
     named = plot.y.scale == "category"
-    names = [category(place, plot.y) if named else f"{place:g}" for place in layer.y]
+    names = [plot.y.category_at(place) if named else f"{place:g}" for place in layer.y]
     heading = f"<b>%{{hovertext}}</b><br>{escaped(layer.label)}: %{{x:.3g}}{unit}"
     bars: Trace = {
         "type": "bar",

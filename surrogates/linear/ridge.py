@@ -119,7 +119,7 @@ class RidgePath:
         if self.extrapolates.any():
             beyond = self.extrapolates
             layers.append(
-                Points("Extrapolates", self.radii[beyond], self.estimate[beyond], "limit")
+                Points("Extrapolates", self.radii[beyond], self.estimate[beyond], "excluded")
             )
         return Plot(
             f"Ridge analysis of {response}: {self.aim} at each distance",

@@ -98,7 +98,7 @@ class SteepestAscent:
         parts = ", ".join(f"{weight:+.2f} {name}" for weight, name in pairs)
         verb = "rises" if self.aim == "maximise" else "falls"
         found = [f"{model.response} {verb} fastest along {parts} (coded units)."]
-        found += [self._sureness()]
+        found += [self._sureness(), self._best()]
         if self.extrapolates.any():
             first = int(np.argmax(self.extrapolates))
             found.append(
@@ -130,7 +130,7 @@ class SteepestAscent:
         beyond = self.extrapolates
         if beyond.any():
             layers.append(
-                Points("Extrapolates", self.distance[beyond], self.estimate[beyond], "limit")
+                Points("Extrapolates", self.distance[beyond], self.estimate[beyond], "excluded")
             )
         what = "ascent" if self.aim == "maximise" else "descent"
         unit = model.rows.response.unit
@@ -142,6 +142,15 @@ class SteepestAscent:
             Axis(model.response, unit, low, high),
             tuple(layers),
         )
+
+    def _best(self) -> str:
+        """Return where a curved surface is best along the path; empty for a plane."""
+        if not np.abs(self.surface.curvature).max() > 0:
+            return ""
+        signed = self.estimate if self.aim == "maximise" else -self.estimate
+        best = int(signed.argmax())
+        where = setting_text(self.surface, self.settings, best)
+        return f"Along this straight line the fitted surface is best at step {best} ({where})."
 
     def _sureness(self) -> str:
         if np.isnan(self.fraction_excluded):
