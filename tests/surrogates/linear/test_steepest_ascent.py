@@ -1,6 +1,7 @@
 """Steepest ascent: the path, its settings, and how sure its direction is."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +10,13 @@ from scipy import stats
 from campaigns.exports.figures import image
 from doe.errors import InvalidValueError, UnknownNameError
 from doe.factors import ContinuousFactor, DiscreteFactor
+from doe.responses import Response
+from doe.runs import Observations
 from doe.space import FactorSpace
+from surrogates.linear.direction_cone import fraction_excluded
 from surrogates.linear.intervals import mean_interval, prediction_interval
 from surrogates.linear.model import fit_linear
-from surrogates.linear.steepest_ascent import fraction_excluded, steepest_ascent
+from surrogates.linear.steepest_ascent import steepest_ascent
 from tests.surrogates.examples import mixed_study
 from tests.surrogates.linear.examples import montgomery_study
 from tests.surrogates.linear.surface_examples import surface_model
@@ -229,3 +233,17 @@ def test_a_level_surface_has_no_steepest_direction():
 
     with pytest.raises(InvalidValueError, match="level at the start"):
         steepest_ascent(model, start={"x1": float(peak[0]), "x2": float(peak[1])})
+
+
+@pytest.mark.requirement("ANA-9")
+def test_a_saturated_model_has_a_path_without_intervals():
+    space = FactorSpace((ContinuousFactor("x", 0.0, 10.0, step=1.0),))
+    table = pd.DataFrame({"x": [0.0, 10.0], "y": [1.0, 3.0]})
+    model = fit_linear(Observations.from_frame(table, space, (Response("y"),)), "y", "linear")
+
+    path = steepest_ascent(model, step={"x": 2.0}, n_steps=2)
+
+    assert path.settings["x"].tolist() == [5.0, 7.0, 9.0]
+    np.testing.assert_allclose(path.estimate, [2.0, 2.4, 2.8])
+    assert np.isnan(path.run_upper).all()
+    assert path.plot().layers
