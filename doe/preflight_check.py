@@ -47,6 +47,7 @@ def preflight(
         *_faulty_runs(design),
         *_runs_off_steps(design),
         *_units(design),
+        *_ranges_that_steps_miss(design),
         *_repeated_runs(design),
         *([] if adds_to_others else _constant_factors(design)),
         *_hard_factors(design),
@@ -108,6 +109,27 @@ def _units(design: Design) -> list[Finding]:
         except UnitError as error:
             sentence = f"The unit of '{factor.name}' cannot be read. {error}"
             findings.append(Finding("warning", sentence, factor=factor.name))
+    return findings
+
+
+def _ranges_that_steps_miss(design: Design) -> list[Finding]:
+    """Return the factors whose steps do not end at the top of their range."""
+    findings = []
+    for factor in design.space.searched:
+        if not isinstance(factor, ContinuousFactor) or factor.step is None:
+            continue
+        n_steps = (factor.high - factor.low) / factor.step
+        if abs(n_steps - round(n_steps)) > 1e-6:
+            highest = factor.low + int(n_steps) * factor.step
+            findings.append(
+                Finding(
+                    "note",
+                    f"'{factor.name}' runs from {factor.low:g} to {factor.high:g} in steps of "
+                    f"{factor.step:g}, so that its highest setting is {highest:g}: change the step "
+                    "or the range if that was not meant.",
+                    factor=factor.name,
+                )
+            )
     return findings
 
 

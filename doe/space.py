@@ -298,6 +298,14 @@ def _check_mixture(space: FactorSpace) -> None:
         raise InvalidValueError(f"Mixture components have different units {sorted(units)}.")
     if space.mixture_total <= 0:
         raise InvalidValueError(f"mixture_total must be positive, got {space.mixture_total:g}.")
+    for component in space.mixture:
+        if component.high > space.mixture_total * (1 + 1e-9):
+            raise InvalidValueError(
+                f"Component '{component.name}' may be at most {component.high:g} "
+                f"{component.unit}".rstrip()
+                + f", more than the {space.mixture_total:g} that the mixture adds up to: set "
+                "mixture_total=100 for shares in percent, or lower its high."
+            )
 
 
 def _setting_text(factor: SearchedFactor, value: object) -> str:

@@ -12,6 +12,7 @@ from doe.advice.proposals import DesignProposal, proposal_of
 from doe.advice.rules import meets_rules, ranked
 from doe.designs.optimal.costs import RunCost
 from doe.errors import CancelledError, DesignError, ExperimentError, TooFewRunsError
+from doe.factors import check_number
 from doe.runs import Design
 from doe.space import FactorSpace
 from doe.terms import linear_terms, model_columns
@@ -119,21 +120,21 @@ def advise(
         rng: Source of the random draws.
 
     Raises:
-        DesignError: If the goal is none of these.
-        TooFewRunsError: If the budget does not even allow main effects, or three designs.
+        DesignError: If the goal or a number is not allowed, or fewer than three designs exist.
+        TooFewRunsError: If the budget does not even allow main effects.
     """
     if goal not in get_args(StudyGoal):
         raise DesignError(f"goal is {goal!r}; expected one of {', '.join(get_args(StudyGoal))}.")
-    least = len(model_columns(linear_terms(space), space)) + 1
-    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or budget < least:
-        raise TooFewRunsError(
-            f"budget is {budget!r} runs, but the main effects of {len(space.names)} factors and an "
-            f"error to judge them by need at least {least}: allow more runs or leave out factors."
-        )
+    _check_budget(space, budget)
     difference = 2.0 * sd if effect is None else effect
+    for what, value in (("sd", sd), ("effect", difference)):
+        if check_number(value, what) <= 0:
+            raise DesignError(f"{what} must be positive, got {value:g}, in the response's unit.")
+    if not isinstance(run_cost, RunCost) and check_number(run_cost, "run_cost") < 0:
+        raise DesignError(f"run_cost is {run_cost:g}; a run costs nothing or more.")
     proposals: list[DesignProposal] = []
     left_out: list[tuple[str, str]] = []
-    for candidate in candidates(space, goal, int(budget), rng=rng):
+    for candidate in candidates(space, goal, int(budget), ratio=difference / sd, rng=rng):
         made = _made(candidate, int(budget))
         if isinstance(made, str):
             left_out.append((candidate.name, made))
@@ -142,13 +143,24 @@ def advise(
                 proposal_of(candidate, made, goal, effect=difference, sd=sd, cost=run_cost, rng=rng)
             )
     if len(proposals) < MIN_PROPOSALS:
-        raise TooFewRunsError(
-            f"Only {len(proposals)} different designs of at most {budget} runs exist here "
-            f"({'; '.join(f'{name}: {why}' for name, why in left_out)}): allow more "
-            "runs, or change what these reasons name."
+        reasons = dict.fromkeys(why for _, why in left_out)
+        raise DesignError(
+            f"Only {len(proposals)} different designs of at most {budget} runs exist here. "
+            f"{' '.join(reasons)}"
         )
     ordered = ranked(proposals, goal, space)
     return Advice(goal, int(budget), difference, sd, tuple(ordered), tuple(left_out))
+
+
+def _check_budget(space: FactorSpace, budget: object) -> None:
+    if isinstance(budget, bool) or not isinstance(budget, int | np.integer):
+        raise DesignError(f"budget must be a whole number of runs, got {budget!r}.")
+    least = len(model_columns(linear_terms(space), space)) + 1
+    if budget < least:
+        raise TooFewRunsError(
+            f"budget is {budget} runs, but the main effects of {len(space.names)} factors and an "
+            f"error to judge them by need at least {least}: allow more runs or leave out factors."
+        )
 
 
 def _made(candidate: Candidate, budget: int) -> Design | str:

@@ -21,7 +21,7 @@ from doe.space import FactorSpace
 
 
 def candidates(
-    space: FactorSpace, goal: StudyGoal, budget: int, *, rng: np.random.Generator
+    space: FactorSpace, goal: StudyGoal, budget: int, *, ratio: float, rng: np.random.Generator
 ) -> Iterator[Candidate]:
     """Yield the candidates of a goal that suit the kinds of factors, classical designs first.
 
@@ -29,6 +29,7 @@ def candidates(
         space: The factors.
         goal: What the study is for.
         budget: The most runs.
+        ratio: The difference that should be found, in run-to-run SDs.
         rng: Source of the random draws of those that are searched for.
     """
     if hard_to_change(space):
@@ -45,5 +46,5 @@ def candidates(
                 yield from optimising_candidates(space)
             case "robustness":
                 yield from robustness_candidates(space)
-    yield from optimal_candidates(space, goal, budget, rng=rng)
+    yield from optimal_candidates(space, goal, budget, ratio=ratio, rng=rng)
     yield from space_filling_candidates(space, budget, rng=rng)

@@ -44,6 +44,14 @@ def screening_candidates(space: FactorSpace) -> Iterator[Candidate]:
             "Two-factor interactions are aliased with each other; which one acts takes more runs.",
             "Box and Hunter (1961), Technometrics 3, 311-351",
         )
+    if n_factors == 4:
+        yield Candidate(
+            "full factorial with centre runs",
+            lambda: _full(space),
+            "Every interaction is clear of the main effects and of each other.",
+            "Runs are spent on interactions of three and four factors, which rarely matter.",
+            "Montgomery (2017), Design and Analysis of Experiments, 9th ed., chapter 6",
+        )
     if n_factors >= 5:
         yield Candidate(
             "Plackett-Burman",

@@ -10,6 +10,9 @@ from doe.terms import Terms, interaction_terms, linear_terms, quadratic_terms
 
 StudyGoal = Literal["screen", "characterise", "optimise", "robustness"]
 
+# Cohen (1988), Statistical Power Analysis, 2nd ed., p. 56: the usual convention.
+LEAST_POWER = 0.8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:

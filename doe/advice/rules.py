@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from doe.advice.goals import StudyGoal, goal_terms, hard_to_change
+from doe.advice.goals import LEAST_POWER, StudyGoal, goal_terms, hard_to_change
 from doe.advice.proposals import DesignProposal
 from doe.space import FactorSpace
 
-LEAST_POWER = 0.8
 LARGEST_VIF = 5.0
 LARGEST_ALIAS = 0.1
 LARGEST_SD = 1.0

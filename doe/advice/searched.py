@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from doe.advice.goals import Candidate, StudyGoal, goal_terms, hard_to_change
+from doe.advice.goals import LEAST_POWER, Candidate, StudyGoal, goal_terms, hard_to_change
 from doe.runs import Design
 from doe.space import FactorSpace
 from doe.terms import Terms, interaction_terms, linear_terms, model_columns
@@ -17,21 +17,43 @@ Criterion = Literal["D", "I"]
 SPARE_RUNS = 5
 # Whole plots beyond the coefficients that they carry: degrees of freedom for their error.
 SPARE_PLOTS = 3
+MAX_RUNS_PER_COLUMN = 4
 
 
 def optimal_candidates(
-    space: FactorSpace, goal: StudyGoal, budget: int, *, rng: np.random.Generator
+    space: FactorSpace, goal: StudyGoal, budget: int, *, ratio: float, rng: np.random.Generator
 ) -> Iterator[Candidate]:
-    """Yield optimal designs for the goal's model, or the largest one within the budget."""
+    """Yield optimal designs for the goal's model, or the largest one within the budget.
+
+    The first is as large as the power asked for needs (for optimisation, as the error needs), the
+    second as the budget allows, up to ``MAX_RUNS_PER_COLUMN`` for each coefficient.
+    """
     terms, n_columns = _largest_model(space, goal, budget)
+    budget = min(budget, MAX_RUNS_PER_COLUMN * n_columns)
     n_runs = min(budget, n_columns + SPARE_RUNS)
+    if goal != "optimise":
+        n_runs = max(n_runs, _powered_runs(n_columns, budget, ratio))
     first: Criterion = "I" if goal == "optimise" else "D"
     other: Criterion = "D" if goal == "optimise" else "I"
     yield _searched(space, terms, n_runs, first, f"{first}-optimal", rng=rng)
     if budget > n_runs:
-        yield _searched(space, terms, budget, first, f"{first}-optimal, whole budget", rng=rng)
+        yield _searched(space, terms, budget, first, f"{first}-optimal, larger", rng=rng)
     else:
         yield _searched(space, terms, n_runs, other, f"{other}-optimal", rng=rng)
+
+
+def _powered_runs(n_columns: int, budget: int, ratio: float) -> int:
+    """Return the fewest runs, a multiple of four, that find an effect; the budget if none do.
+
+    As if the columns were orthogonal, plus and minus one, which multiples of four make possible.
+    """
+    from doe.evaluation.power import power_of_f_test
+
+    for n_runs in range(4 * (n_columns // 4 + 1), budget + 1, 4):
+        noncentrality = n_runs * (ratio / 2) ** 2
+        if power_of_f_test(noncentrality, 1, n_runs - n_columns, alpha=0.05) >= LEAST_POWER:
+            return n_runs
+    return budget
 
 
 def _largest_model(space: FactorSpace, goal: StudyGoal, budget: int) -> tuple[Terms, int]:

@@ -28,9 +28,10 @@ from doe.evaluation.term_evaluation import (
     evaluated_terms,
 )
 from doe.factors import check_number
+from doe.named_models import model_terms
 from doe.runs import JSON
 from doe.space import FactorSpace
-from doe.terms import Terms, model_matrix, parse_terms
+from doe.terms import Terms, model_matrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +201,7 @@ class DesignEvaluation:
         """
         left_out = self.left_out() if alias_terms is None else alias_terms
         if isinstance(left_out, str):
-            left_out = parse_terms(left_out, self.space)
+            left_out = model_terms(left_out, self.space)
         if left_out is None:
             raise DesignError(
                 f"'{self.terms.formula}' holds every effect up to the third order: name others in "
@@ -301,7 +302,7 @@ def evaluate(
         InvalidValueError: If a number is out of its range, or a run has no setting.
     """
     runs, home = _checked_runs(design, space)
-    model = parse_terms(terms, home) if isinstance(terms, str) else terms
+    model = model_terms(terms, home)
     effects = _effects(effect, sd, model)
     check_alpha(alpha)
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:

@@ -119,6 +119,30 @@ def test_power_too_low_in_every_design_is_said_and_nothing_is_called_adequate():
     assert found.sentences()[0].startswith("No design within 14 runs meets the rules to screen")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sd": 0.0}, r"sd must be positive, got 0"),
+        ({"effect": -1.0}, r"effect must be positive, got -1"),
+        ({"run_cost": -3}, r"run_cost is -3; a run costs nothing or more"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(options, message):
+    with pytest.raises(DesignError, match=message):
+        advice(CULTURE, "screen", 20, **options)
+
+
+@pytest.mark.requirement("DOE-13", "DOE-10")
+def test_the_first_optimal_design_is_as_large_as_the_power_needs():
+    """Case 8: 16 runs find a coefficient of one SD in six orthogonal terms with power .949."""
+    space = FactorSpace((*CULTURE.factors[:3], CategoricalFactor("medium", ("A", "B"))))
+    found = {p.name: p for p in advice(space, "screen", 24).proposals}
+
+    assert found["D-optimal"].n_runs == 12
+    assert found["D-optimal"].least_power >= LEAST_POWER
+    assert found["D-optimal, larger"].n_runs > 12
+
+
 @pytest.mark.requirement("DOE-7", "DOE-13")
 def test_a_factor_that_is_hard_to_change_calls_for_a_split_plot():
     found = advice(HARD, "optimise", 30)
@@ -169,8 +193,8 @@ def test_every_rule_stands_with_its_source():
     [
         ("improve", 20, DesignError, r"goal is 'improve'; expected one of screen, characterise"),
         ("screen", 7, TooFewRunsError, r"budget is 7 runs, .* need at least 8"),
-        ("screen", 20.5, TooFewRunsError, r"budget is 20.5"),
-        ("screen", True, TooFewRunsError, r"budget is True"),
+        ("screen", 20.5, DesignError, r"budget must be a whole number of runs, got 20.5"),
+        ("screen", True, DesignError, r"budget must be a whole number of runs, got True"),
     ],
 )
 def test_what_cannot_be_advised_on_is_refused(goal, budget, error, message):

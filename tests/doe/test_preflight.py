@@ -226,3 +226,12 @@ def test_a_factor_that_further_runs_hold_is_not_warned_of_when_others_vary_it():
 
     assert [finding.factor for finding in preflight(centre)] == ["pH", "T"]
     assert preflight(centre, adds_to_others=True) == []
+
+
+def test_a_range_that_its_steps_do_not_reach_is_pointed_out():
+    space = FactorSpace((ContinuousFactor("a", 0, 1, step=0.3), ContinuousFactor("b", 0, 1)))
+    design = planned([[0.0, 0.0], [0.9, 1.0]], space)
+
+    (finding,) = preflight(design)
+    assert finding.severity == "note"
+    assert "its highest setting is 0.9" in finding.sentence
