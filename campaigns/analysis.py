@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from campaigns.campaign import Campaign
     from doe.runs import Observations
-    from surrogates.linear.anova import AnovaKind
     from surrogates.linear.censored import CensoredModel
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
     from surrogates.linear.model import LinearModel
-    from surrogates.linear.selection import Criterion as SelectionCriterion
-    from surrogates.linear.selection import Method
+    from surrogates.linear.reports.anova import AnovaKind
+    from surrogates.linear.screening.selection import Criterion as SelectionCriterion
+    from surrogates.linear.screening.selection import Method
 
     AnyLinear = LinearModel | MixedModel | CensoredModel
 
@@ -152,7 +152,7 @@ def _selected(
 ) -> tuple["AnyLinear", str]:
     from doe.errors import InvalidValueError
     from surrogates.linear.model import LinearModel
-    from surrogates.linear.selection import select_terms
+    from surrogates.linear.screening.selection import select_terms
 
     if not isinstance(model, LinearModel):
         raise InvalidValueError(
@@ -170,7 +170,7 @@ def _order_of_doing(campaign: "Campaign", observations: "Observations") -> tuple
 
 
 def _tables(analysis: Analysis) -> tuple[dict[str, "pd.DataFrame"], list[str]]:
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
     from surrogates.linear.model import LinearModel
 
     model = analysis.model
@@ -248,7 +248,7 @@ def _plots(analysis: Analysis) -> tuple[dict[str, Plot], list[str]]:
 
 
 def _readings(model: "AnyLinear") -> tuple[str, ...]:
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
     from surrogates.linear.model import LinearModel
 
     match model:

@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from doe.factors import Value
-    from surrogates.linear.anova import Anova, AnovaKind
-    from surrogates.linear.box_cox import BoxCox
-    from surrogates.linear.canonical import CanonicalAnalysis
-    from surrogates.linear.coefficients import CoefficientTable, Units
-    from surrogates.linear.diagnostics import Diagnostics, RunOrder
-    from surrogates.linear.effects import Effects
-    from surrogates.linear.fit_summary import FitSummary
+    from surrogates.linear.diagnosing.box_cox import BoxCox
+    from surrogates.linear.diagnosing.diagnostics import Diagnostics, RunOrder
     from surrogates.linear.intervals import Future, Intervals, Together
     from surrogates.linear.model import LinearModel
-    from surrogates.linear.ridge import Aim, RidgePath
-    from surrogates.linear.statistics import FitStatistics
-    from surrogates.linear.steepest_ascent import SteepestAscent
+    from surrogates.linear.optimum.canonical import CanonicalAnalysis
+    from surrogates.linear.optimum.ridge import Aim, RidgePath
+    from surrogates.linear.optimum.steepest_ascent import SteepestAscent
+    from surrogates.linear.reports.anova import Anova, AnovaKind
+    from surrogates.linear.reports.coefficients import CoefficientTable, Units
+    from surrogates.linear.reports.fit_summary import FitSummary
+    from surrogates.linear.reports.statistics import FitStatistics
+    from surrogates.linear.screening.effects import Effects
     from surrogates.linear.tolerance import Side
 
 
@@ -30,56 +30,56 @@ class Analyses:
     __slots__ = ()
 
     def anova(self, *, kind: "AnovaKind" = "III") -> "Anova":
-        """Return the analysis of variance; see ``surrogates.linear.anova.anova``."""
-        from surrogates.linear.anova import anova
+        """Return the analysis of variance; see ``reports.anova``."""
+        from surrogates.linear.reports.anova import anova
 
         return anova(_model(self), kind=kind)
 
     def statistics(self) -> "FitStatistics":
-        """Return how well it fits and predicts; see ``surrogates.linear.statistics``."""
-        from surrogates.linear.statistics import fit_statistics
+        """Return how well it fits and predicts; see ``reports.statistics``."""
+        from surrogates.linear.reports.statistics import fit_statistics
 
         return fit_statistics(_model(self))
 
     def fit_summary(self) -> "FitSummary":
         """Return which order of polynomial its runs support; see ``fit_summary``."""
-        from surrogates.linear.fit_summary import fit_summary
+        from surrogates.linear.reports.fit_summary import fit_summary
 
         return fit_summary(_model(self))
 
     def coefficient_table(
         self, *, units: "Units" = "coded", coverage: float = 0.95
     ) -> "CoefficientTable":
-        """Return coefficients, errors and tests; see ``surrogates.linear.coefficients``."""
-        from surrogates.linear.coefficients import coefficient_table
+        """Return coefficients, errors and tests; see ``reports.coefficients``."""
+        from surrogates.linear.reports.coefficients import coefficient_table
 
         return coefficient_table(_model(self), units=units, coverage=coverage)
 
     def effects(self, *, level: float = 0.95) -> "Effects":
-        """Return the effects and which stand out; see ``surrogates.linear.effects``."""
-        from surrogates.linear.effects import effects
+        """Return the effects and which stand out; see ``screening.effects``."""
+        from surrogates.linear.screening.effects import effects
 
         return effects(_model(self), level=level)
 
     def diagnostics(
         self, *, run_order: "RunOrder | None" = None, significance: float = 0.05
     ) -> "Diagnostics":
-        """Return residuals, influence and their tests; see ``surrogates.linear.diagnostics``."""
-        from surrogates.linear.diagnostics import diagnostics
+        """Return residuals, influence and their tests; see ``diagnosing.diagnostics``."""
+        from surrogates.linear.diagnosing.diagnostics import diagnostics
 
         return diagnostics(_model(self), run_order=run_order, significance=significance)
 
     def box_cox(self, *, coverage: float = 0.95) -> "BoxCox":
-        """Return which power of the response fits best; see ``surrogates.linear.box_cox``."""
-        from surrogates.linear.box_cox import box_cox
+        """Return which power of the response fits best; see ``diagnosing.box_cox``."""
+        from surrogates.linear.diagnosing.box_cox import box_cox
 
         return box_cox(_model(self), coverage=coverage)
 
     def canonical(
         self, *, at: "Mapping[str, Value] | None" = None, coverage: float = 0.95
     ) -> "CanonicalAnalysis":
-        """Return the stationary point and its nature; see ``surrogates.linear.canonical``."""
-        from surrogates.linear.canonical import canonical_analysis
+        """Return the stationary point and its nature; see ``optimum.canonical``."""
+        from surrogates.linear.optimum.canonical import canonical_analysis
 
         return canonical_analysis(_model(self), at=at, coverage=coverage)
 
@@ -91,8 +91,8 @@ class Analyses:
         at: "Mapping[str, Value] | None" = None,
         coverage: float = 0.95,
     ) -> "RidgePath":
-        """Return the best settings at each distance; see ``surrogates.linear.ridge``."""
-        from surrogates.linear.ridge import ridge_analysis
+        """Return the best settings at each distance; see ``optimum.ridge``."""
+        from surrogates.linear.optimum.ridge import ridge_analysis
 
         return ridge_analysis(_model(self), aim=aim, radii=radii, at=at, coverage=coverage)
 
@@ -104,8 +104,8 @@ class Analyses:
         at: "Mapping[str, Value] | None" = None,
         coverage: float = 0.95,
     ) -> "SteepestAscent":
-        """Return the path of fastest change; see ``surrogates.linear.steepest_ascent``."""
-        from surrogates.linear.steepest_ascent import steepest_ascent
+        """Return the path of fastest change; see ``optimum.steepest_ascent``."""
+        from surrogates.linear.optimum.steepest_ascent import steepest_ascent
 
         return steepest_ascent(_model(self), aim=aim, start=start, at=at, coverage=coverage)
 

@@ -27,7 +27,7 @@ from surrogates.transforms import ResponseTransform
 if TYPE_CHECKING:
     import pandas as pd
 
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
 
 Weights = Mapping[str, float] | Sequence[float]
 IMPORTED: Origin = "imported"
@@ -53,7 +53,7 @@ def fit_observations(
     rows = learning_rows(observations, response, censored=censored)
     weighing = _weights_of(weights, observations.runs, rows)
     if blocks == "random":
-        from surrogates.linear.mixed import fit_mixed
+        from surrogates.linear.mixed_models.mixed import fit_mixed
 
         return fit_mixed(
             observations,

@@ -9,7 +9,7 @@ from scipy import special
 from doe.arrays import BoolArray, FloatArray
 from doe.errors import InvalidValueError, TooFewDataError
 from doe.plots import Axis, Plot, Points
-from surrogates.linear.decomposition import can_express_mean
+from surrogates.linear.reports.decomposition import can_express_mean
 from surrogates.linear.tolerance import Side, check_share, tolerance_factor
 from surrogates.surrogate import NEW_BLOCK, Block
 

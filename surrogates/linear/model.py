@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from doe.responses import Transform
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
     from surrogates.linear.treatment import Treatment
 
 Blocks = Literal["fixed", "random", "ignore"]

@@ -13,7 +13,7 @@ from surrogates.linear.prediction import check_predictable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from surrogates.linear.mixed import MixedModel
+    from surrogates.linear.mixed_models.mixed import MixedModel
 
 
 def fit_surface(

@@ -6,8 +6,8 @@ import pytest
 
 from doe.errors import InvalidValueError, UnknownNameError
 from doe.runs import Observations
-from surrogates.linear.multivariate import fit_multivariate
-from surrogates.linear.seemingly_unrelated import fit_seemingly_unrelated
+from surrogates.linear.joint.multivariate import fit_multivariate
+from surrogates.linear.joint.seemingly_unrelated import fit_seemingly_unrelated
 from surrogates.surrogate import JointSurrogate, Surrogate
 from tests.surrogates.linear.examples import paired_study
 

@@ -12,8 +12,8 @@ from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor
 from doe.runs import Observations
 from doe.space import FactorSpace
 from surrogates.gaussian_process.fitting import fit_gp
-from surrogates.linear.multivariate import fit_multivariate
-from surrogates.linear.seemingly_unrelated import fit_seemingly_unrelated
+from surrogates.linear.joint.multivariate import fit_multivariate
+from surrogates.linear.joint.seemingly_unrelated import fit_seemingly_unrelated
 from surrogates.linear.surface import fit_surface
 from surrogates.surrogate import Surrogate
 from surrogates.validation import without_runs

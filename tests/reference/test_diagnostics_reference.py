@@ -13,10 +13,10 @@ from doe.factors import CategoricalFactor, ContinuousFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.anova import anova
-from surrogates.linear.box_cox import box_cox
-from surrogates.linear.diagnostics import diagnostics
+from surrogates.linear.diagnosing.box_cox import box_cox
+from surrogates.linear.diagnosing.diagnostics import diagnostics
 from surrogates.linear.model import fit_linear
+from surrogates.linear.reports.anova import anova
 from tests.surrogates.examples import montgomery_points
 
 SURVIVAL = {

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from surrogates.linear.bayesian_screening import active_probabilities, screen_factors
-from surrogates.linear.definitive_analysis import analyse_definitive_screening
-from surrogates.linear.effects import effects
-from surrogates.linear.lenth import simulated_lenth
 from surrogates.linear.model import fit_linear
-from surrogates.linear.selection import select_terms
-from surrogates.linear.statistics import fit_statistics
-from surrogates.linear.two_level import two_level_effects
+from surrogates.linear.reports.statistics import fit_statistics
+from surrogates.linear.screening.bayesian_screening import active_probabilities, screen_factors
+from surrogates.linear.screening.definitive_analysis import analyse_definitive_screening
+from surrogates.linear.screening.effects import effects
+from surrogates.linear.screening.lenth import simulated_lenth
+from surrogates.linear.screening.selection import select_terms
+from surrogates.linear.screening.two_level import two_level_effects
 from tests.surrogates.linear.screening_examples import coded_study, filtration, two_levels
 
 pytestmark = pytest.mark.requirement("ANA-5")

@@ -10,11 +10,11 @@ from doe.factors import CategoricalFactor, ContinuousFactor, MixtureComponent
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.anova import anova
-from surrogates.linear.coefficients import coefficient_table
-from surrogates.linear.fit_summary import fit_summary
 from surrogates.linear.model import LinearModel, fit_linear
-from surrogates.linear.statistics import fit_statistics
+from surrogates.linear.reports.anova import anova
+from surrogates.linear.reports.coefficients import coefficient_table
+from surrogates.linear.reports.fit_summary import fit_summary
+from surrogates.linear.reports.statistics import fit_statistics
 from tests.surrogates.examples import montgomery_points
 
 # Montgomery, Design and Analysis of Experiments, 8th ed., Table 11.6: the runs of example 11-1.

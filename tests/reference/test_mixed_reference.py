@@ -8,9 +8,9 @@ from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.mixed import MixedModel, fit_mixed
-from surrogates.linear.restricted_likelihood import VarianceProblem, fit_variances
-from surrogates.linear.variance_intervals import profile_intervals
+from surrogates.linear.mixed_models.mixed import MixedModel, fit_mixed
+from surrogates.linear.mixed_models.restricted_likelihood import VarianceProblem, fit_variances
+from surrogates.linear.mixed_models.variance_intervals import profile_intervals
 
 # Davies and Goldsmith (1972), Statistical Methods in Research and Production, 4th ed., section 6.4:
 # yield of dyestuff in grams from six batches of an intermediate, five preparations each.

@@ -12,10 +12,10 @@ from doe.factors import ContinuousFactor
 from doe.responses import Desirability, Goal, Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.desirability import optimise_desirability
-from surrogates.linear.canonical import canonical_analysis
+from surrogates.desirability.optimisation import optimise_desirability
 from surrogates.linear.model import LinearModel, fit_linear
-from surrogates.linear.ridge import ridge_analysis
+from surrogates.linear.optimum.canonical import canonical_analysis
+from surrogates.linear.optimum.ridge import ridge_analysis
 from tests.surrogates.examples import montgomery_points
 
 # SAS/STAT User's Guide, The RSREG Procedure, "A Response Surface with a Simple Optimum": odor,

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from surrogates.linear.joint.multivariate import fit_multivariate
 from surrogates.linear.model import fit_linear
-from surrogates.linear.multivariate import fit_multivariate
 from tests.surrogates.linear.examples import montgomery_study, plane
 
 LIMITS = {"yield": (78.5, None), "viscosity": (62, 68), "molecular weight": (None, 3400)}

@@ -19,7 +19,11 @@ from doe.errors import InvalidValueError, UnknownNameError
 from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor, MixtureComponent
 from doe.responses import Aim, DerivedResponse, Desirability, Goal, Specification
 from doe.space import FactorSpace
-from surrogates.desirability import desirability_of, optimise_desirability, overall_desirability
+from surrogates.desirability.optimisation import (
+    desirability_of,
+    optimise_desirability,
+    overall_desirability,
+)
 from surrogates.linear.model import fit_linear
 from surrogates.probability import probability_in_specification
 from surrogates.surrogate import SurrogateSet

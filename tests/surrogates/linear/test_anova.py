@@ -14,8 +14,8 @@ from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor, Mixtur
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.anova import LINEAR_BLENDING, anova
 from surrogates.linear.model import fit_linear
+from surrogates.linear.reports.anova import LINEAR_BLENDING, anova
 from tests.surrogates.examples import culture_study, mixed_study
 
 LEVELS = ("A", "B", "C")

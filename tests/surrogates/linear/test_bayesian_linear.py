@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from doe.errors import InvalidValueError
-from surrogates.linear.bayesian import JointStudent, covariance_roots, limits_on_scale
-from surrogates.linear.box_probability import conditional_box, student_box, student_pair
+from surrogates.linear.joint.bayesian import JointStudent, covariance_roots, limits_on_scale
+from surrogates.linear.joint.box_probability import conditional_box, student_box, student_pair
 from surrogates.transforms import ResponseTransform
 
 LOWER = np.array([[-1.0, -np.inf], [-0.5, 0.2], [1.0, 1.0], [-np.inf, -3.0]])

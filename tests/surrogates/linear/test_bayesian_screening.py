@@ -18,7 +18,7 @@ from doe.plots import Bars
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.bayesian_screening import active_probabilities, screen_factors
+from surrogates.linear.screening.bayesian_screening import active_probabilities, screen_factors
 from tests.surrogates.linear.screening_examples import coded_study, filtration, two_levels
 
 pytestmark = pytest.mark.requirement("ANA-5")

@@ -15,10 +15,10 @@ from doe.plots import Points
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.back_transform import back_transformed
-from surrogates.linear.box_cox import box_cox
+from surrogates.linear.diagnosing.back_transform import back_transformed
+from surrogates.linear.diagnosing.box_cox import box_cox
 from surrogates.linear.model import fit_linear
-from surrogates.linear.statistics import fit_statistics
+from surrogates.linear.reports.statistics import fit_statistics
 from surrogates.transforms import POWERS
 
 SPACE = FactorSpace((ContinuousFactor("pH", 6.0, 8.0), ContinuousFactor("feed", 1.0, 3.0, "g/L")))

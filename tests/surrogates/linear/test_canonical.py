@@ -12,8 +12,8 @@ from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor, Mixtur
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.canonical import canonical_analysis
 from surrogates.linear.model import fit_linear
+from surrogates.linear.optimum.canonical import canonical_analysis
 from tests.surrogates.examples import mixed_study
 from tests.surrogates.linear.examples import montgomery_study
 from tests.surrogates.linear.surface_examples import cube, grid, surface_model

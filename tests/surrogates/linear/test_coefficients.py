@@ -12,9 +12,9 @@ from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor, Mix
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.coefficients import coefficient_table
-from surrogates.linear.expansion import expand, natural_units
 from surrogates.linear.model import fit_linear
+from surrogates.linear.reports.coefficients import coefficient_table
+from surrogates.linear.reports.expansion import expand, natural_units
 from tests.surrogates.examples import culture_study, mixed_study
 
 SPACE = FactorSpace(

@@ -13,7 +13,7 @@ from doe.factors import CategoricalFactor, ContinuousFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.definitive_analysis import analyse_definitive_screening
+from surrogates.linear.screening.definitive_analysis import analyse_definitive_screening
 from tests.surrogates.linear.screening_examples import coded_study, two_levels
 
 pytestmark = pytest.mark.requirement("ANA-5")

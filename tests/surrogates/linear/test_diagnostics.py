@@ -16,12 +16,12 @@ from doe.factors import ContinuousFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.diagnostics import diagnostics
-from surrogates.linear.findings import outlier_probabilities
-from surrogates.linear.influence import influence
+from surrogates.linear.diagnosing.diagnostics import diagnostics
+from surrogates.linear.diagnosing.findings import outlier_probabilities
+from surrogates.linear.diagnosing.influence import influence
+from surrogates.linear.diagnosing.residual_plots import predicted_plot, residual_plot
+from surrogates.linear.diagnosing.residual_tests import constant_variance, durbin_watson_probability
 from surrogates.linear.model import fit_linear
-from surrogates.linear.residual_plots import predicted_plot, residual_plot
-from surrogates.linear.residual_tests import constant_variance, durbin_watson_probability
 from surrogates.linear.solution import solve
 from tests.surrogates.examples import culture_study, mixed_study
 

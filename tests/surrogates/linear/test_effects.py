@@ -17,10 +17,10 @@ from doe.plots import Bars, Line, Points
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.effects import effects
-from surrogates.linear.lenth import lenth, pseudo_standard_error, simulated_lenth
 from surrogates.linear.model import fit_linear
-from surrogates.linear.two_level import two_level_effects
+from surrogates.linear.screening.effects import effects
+from surrogates.linear.screening.lenth import lenth, pseudo_standard_error, simulated_lenth
+from surrogates.linear.screening.two_level import two_level_effects
 from tests.surrogates.linear.screening_examples import coded_study, filtration, two_levels
 
 pytestmark = pytest.mark.requirement("ANA-5")

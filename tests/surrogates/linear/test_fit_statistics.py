@@ -9,9 +9,9 @@ from doe.factors import ContinuousFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.fit_summary import fit_summary
 from surrogates.linear.model import LinearModel, fit_linear
-from surrogates.linear.statistics import fit_statistics
+from surrogates.linear.reports.fit_summary import fit_summary
+from surrogates.linear.reports.statistics import fit_statistics
 from surrogates.validation import without_runs
 from tests.surrogates.examples import culture_study
 

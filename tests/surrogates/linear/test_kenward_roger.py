@@ -4,8 +4,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from doe.errors import InvalidValueError
-from surrogates.linear.kenward_roger import FixedInference
-from surrogates.linear.restricted_likelihood import VarianceProblem, fit_variances
+from surrogates.linear.mixed_models.kenward_roger import FixedInference
+from surrogates.linear.mixed_models.restricted_likelihood import VarianceProblem, fit_variances
 
 
 def sum_coded(levels, n_levels):

@@ -10,7 +10,7 @@ from doe.factors import BlockFactor, ContinuousFactor, MixtureComponent
 from doe.responses import Response
 from doe.runs import Measurement, Observations
 from doe.space import FactorSpace
-from surrogates.linear.mixed import fit_mixed
+from surrogates.linear.mixed_models.mixed import fit_mixed
 from surrogates.surrogate import Surrogate
 from tests.contracts.test_surrogate_contract import SurrogateContract
 from tests.surrogates.examples import culture_study

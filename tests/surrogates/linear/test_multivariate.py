@@ -12,8 +12,8 @@ from doe.factors import BlockFactor
 from doe.responses import DerivedResponse, Specification
 from doe.runs import Observations
 from doe.space import FactorSpace
+from surrogates.linear.joint.multivariate import fit_multivariate
 from surrogates.linear.model import fit_linear
-from surrogates.linear.multivariate import fit_multivariate
 from surrogates.probability import probability_in_specification
 from surrogates.surrogate import JointSurrogate, SurrogateSet
 from surrogates.validation import without_runs

@@ -11,9 +11,14 @@ from doe.plots import Line, Points
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.diagnostics import diagnostics
+from surrogates.linear.diagnosing.diagnostics import diagnostics
+from surrogates.linear.diagnosing.residual_plots import (
+    cook_plot,
+    normal_plot,
+    predicted_plot,
+    residual_plot,
+)
 from surrogates.linear.model import fit_linear
-from surrogates.linear.residual_plots import cook_plot, normal_plot, predicted_plot, residual_plot
 
 CULTURE = (
     ContinuousFactor("pH", 6.0, 8.0),

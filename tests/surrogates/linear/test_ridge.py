@@ -10,9 +10,9 @@ from campaigns.exports.figures import image
 from doe.errors import InvalidValueError
 from doe.factors import ContinuousFactor
 from doe.space import FactorSpace
-from surrogates.linear.canonical import canonical_analysis
 from surrogates.linear.model import fit_linear
-from surrogates.linear.ridge import best_on_sphere, ridge_analysis
+from surrogates.linear.optimum.canonical import canonical_analysis
+from surrogates.linear.optimum.ridge import best_on_sphere, ridge_analysis
 from tests.surrogates.examples import mixed_study
 from tests.surrogates.linear.examples import montgomery_study
 from tests.surrogates.linear.surface_examples import surface_model

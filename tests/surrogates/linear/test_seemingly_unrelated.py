@@ -9,10 +9,10 @@ import pytest
 from doe.errors import InvalidValueError, TooFewDataError, UnknownNameError
 from doe.responses import Response
 from doe.runs import Observations
-from surrogates.linear.convergence import convergence, effective_draws, split_r_hat
+from surrogates.linear.joint.convergence import convergence, effective_draws, split_r_hat
+from surrogates.linear.joint.multivariate import fit_multivariate
+from surrogates.linear.joint.seemingly_unrelated import fit_seemingly_unrelated
 from surrogates.linear.model import fit_linear
-from surrogates.linear.multivariate import fit_multivariate
-from surrogates.linear.seemingly_unrelated import fit_seemingly_unrelated
 from surrogates.surrogate import JointSurrogate
 from surrogates.validation import without_runs
 from tests.surrogates.linear.examples import PLANE, montgomery_study, paired_study, plane

@@ -16,9 +16,9 @@ from doe.runs import Observations
 from doe.space import FactorSpace
 from doe.terms import model_matrix, parse_terms
 from surrogates.linear.model import fit_linear
-from surrogates.linear.selection import select_terms
-from surrogates.linear.statistics import fit_statistics
-from surrogates.linear.subsets import subsets_of
+from surrogates.linear.reports.statistics import fit_statistics
+from surrogates.linear.screening.selection import select_terms
+from surrogates.linear.screening.subsets import subsets_of
 from surrogates.linear.term_formulas import parents, terms_from
 from tests.surrogates.linear.screening_examples import coded_study, filtration, two_levels
 

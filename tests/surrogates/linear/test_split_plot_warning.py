@@ -7,7 +7,7 @@ from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
 from surrogates.learning_rows import learning_rows
-from surrogates.linear.mixed import MixedModel, fit_mixed
+from surrogates.linear.mixed_models.mixed import MixedModel, fit_mixed
 from surrogates.linear.model import fit_linear
 from surrogates.linear.split_plot_warning import unrespected_plots
 from tests.surrogates.linear.test_mixed import FEED, HEAT, baking

@@ -13,10 +13,10 @@ from doe.factors import ContinuousFactor, DiscreteFactor
 from doe.responses import Response
 from doe.runs import Observations
 from doe.space import FactorSpace
-from surrogates.linear.direction_cone import fraction_excluded
 from surrogates.linear.intervals import mean_interval, prediction_interval
 from surrogates.linear.model import fit_linear
-from surrogates.linear.steepest_ascent import steepest_ascent
+from surrogates.linear.optimum.direction_cone import fraction_excluded
+from surrogates.linear.optimum.steepest_ascent import steepest_ascent
 from tests.surrogates.examples import mixed_study
 from tests.surrogates.linear.examples import montgomery_study
 from tests.surrogates.linear.surface_examples import surface_model

@@ -1,0 +1,1 @@
+"""Several responses learned together, with their exact or drawn posterior."""

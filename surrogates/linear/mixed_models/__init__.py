@@ -1,0 +1,1 @@
+"""Linear models with random whole plots, blocks and lots."""

@@ -1,0 +1,1 @@
+"""Where a second-order surface leads: stationary point, ridge, steepest ascent."""

@@ -1,0 +1,1 @@
+"""Which effects are active, and which terms a model should have."""
