@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     from surrogates.probability import ProbabilityWithin as ProbabilityWithin
     from surrogates.probability import means_in_specification as means_in_specification
     from surrogates.probability import probability_in_specification as probability_in_specification
+    from surrogates.response_plots import contour_plot as contour_plot
+    from surrogates.response_plots import interaction_plot as interaction_plot
+    from surrogates.response_plots import perturbation_plot as perturbation_plot
+    from surrogates.surrogate import JointProbability as JointProbability
+    from surrogates.surrogate import JointSurrogate as JointSurrogate
     from surrogates.surrogate import NumericalError as NumericalError
     from surrogates.surrogate import Prediction as Prediction
     from surrogates.surrogate import Surrogate as Surrogate
@@ -77,6 +82,8 @@ _EXPORTS: dict[str, str] = {
     "FixedHyperparameters": "surrogates.gaussian_process.options",
     "GPOptions": "surrogates.gaussian_process.options",
     "GaussianProcess": "surrogates.gaussian_process.gp",
+    "JointProbability": "surrogates.surrogate",
+    "JointSurrogate": "surrogates.surrogate",
     "LinearModel": "surrogates.linear.model",
     "MixedModel": "surrogates.linear.mixed_models.mixed",
     "MultivariateLinear": "surrogates.linear.joint.multivariate",
@@ -90,6 +97,7 @@ _EXPORTS: dict[str, str] = {
     "active_probabilities": "surrogates.linear.screening.bayesian_screening",
     "analyse_definitive_screening": "surrogates.linear.screening.definitive_analysis",
     "compare": "surrogates.validation",
+    "contour_plot": "surrogates.response_plots",
     "cross_validate": "surrogates.validation",
     "desirability_of": "surrogates.desirability.values",
     "fit_censored": "surrogates.linear.censored",
@@ -101,9 +109,11 @@ _EXPORTS: dict[str, str] = {
     "fit_surface": "surrogates.linear.surface",
     "fit_surrogates": "surrogates.fitting",
     "gaussian_process_candidate": "surrogates.fitting",
+    "interaction_plot": "surrogates.response_plots",
     "means_in_specification": "surrogates.probability",
     "optimise_desirability": "surrogates.desirability.optimisation",
     "overall_desirability": "surrogates.desirability.values",
+    "perturbation_plot": "surrogates.response_plots",
     "probability_in_specification": "surrogates.probability",
     "probability_map": "surrogates.maps",
     "quadratic_candidate": "surrogates.fitting",

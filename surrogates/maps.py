@@ -92,7 +92,7 @@ def probability_map(
         sentence=_sentence(found, outside, settings, (across, up), fixed, reliability_target),
         x=_axis(across),
         y=_axis(up),
-        layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, x, y)),
+        layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, across, up)),
     )
 
 
@@ -178,11 +178,19 @@ def _sweet_spot(columns: FloatArray, rows: FloatArray, margin: FloatArray) -> li
     return [Line(SWEET_SPOT, x, y, role="reference") for x, y in pieces]
 
 
-def _runs(surrogate_set: SurrogateSet, x: str, y: str) -> Points:
+def _runs(
+    surrogate_set: SurrogateSet,
+    across: ContinuousFactor | DiscreteFactor,
+    up: ContinuousFactor | DiscreteFactor,
+) -> Points:
     import pandas as pd
 
     runs = pd.concat([s.domain.runs for s in surrogate_set.surrogates.values()])
     runs = runs[~runs.index.duplicated()]
+    for factor in (across, up):
+        # Axial runs may lie beyond the range, where the map does not reach.
+        runs = runs[runs[factor.name].between(factor.low, factor.high)]
+    x, y = across.name, up.name
     return Points(
         "runs",
         runs[x].to_numpy(dtype=np.float64),
@@ -214,10 +222,10 @@ def _sentence(
         )
         reached = float((trusted >= target).sum() / (~outside).sum())
         opening = (
-            f"The probability is highest, {trusted[best]:.2f}, at {place}; {reached:.0%} of the "
-            f"map that the runs support reaches {target:g}."
+            f"The probability is highest, {_probability(trusted[best])}, at {place}; {reached:.0%} "
+            f"of the map that the runs support reaches {target:g}."
         )
-    parts = [opening, _limiting_sentence(found, target)]
+    parts = [opening, _limiting_sentence(found, outside, target)]
     if fixed:
         held = ", ".join(
             f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
@@ -228,9 +236,14 @@ def _sentence(
     return " ".join(part for part in parts if part)
 
 
-def _limiting_sentence(found: ProbabilityWithin, target: float) -> str:
+def _probability(value: float) -> str:
+    """Return a probability in two digits, never rounded up to certainty."""
+    return "above 0.99" if value > 0.995 else f"{value:.2f}"
+
+
+def _limiting_sentence(found: ProbabilityWithin, outside: BoolArray, target: float) -> str:
     responses = list(dict.fromkeys(s.response for s in found.specifications))
-    short = found.joint < target
+    short = (found.joint < target) & ~outside
     if len(responses) < 2 or not short.any():
         return ""
     limiting = np.array(found.limiting)[short]

@@ -81,6 +81,9 @@ def contour_plot(
         + (f" Shaded: extrapolation ({outside.mean():.0%})." if outside.any() else "")
     )
     runs = surrogate.domain.runs
+    for factor in (across, up):
+        # Axial runs may lie beyond the range, where the map does not reach.
+        runs = runs[runs[factor.name].between(factor.low, factor.high)]
     points = Points(
         "runs",
         runs[x].to_numpy(dtype=np.float64),

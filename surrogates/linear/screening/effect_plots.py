@@ -184,7 +184,10 @@ def _margins(
 def _named_points(
     effects: "Effects", expected: FloatArray, values: FloatArray, order: IntArray
 ) -> tuple[Points, ...]:
-    """Return the effects in order: those beyond a margin by name and apart from the others."""
+    """Return the effects in order: those beyond a margin by name and apart from the others.
+
+    The others lie close together, where their names would hide each other.
+    """
     names = [effects.names[i] for i in order]
     sorted_values = values[order]
     stands_out = np.array([name in effects.possible for name in names], dtype=bool)
@@ -194,6 +197,8 @@ def _named_points(
         (stands_out, "Beyond a margin", "estimate"),
     ):
         if mask.any():
-            shown = tuple(name for name, is_in in zip(names, mask, strict=True) if is_in)
+            shown: tuple[str, ...] = ()
+            if role == "estimate":
+                shown = tuple(name for name, is_in in zip(names, mask, strict=True) if is_in)
             layers.append(Points(label, expected[mask], sorted_values[mask], role, shown))  # type: ignore[arg-type]  # literals
     return tuple(layers)
