@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from campaigns import decisions, intake
+from campaigns import decisions, filled_sheets, intake
 from campaigns import events as happened
 from campaigns.batch import Batch
 from campaigns.definition import CampaignDefinition
@@ -188,6 +187,8 @@ class Campaign:
     def import_runs(self, source: "Observations | TableImport") -> tuple[str, ...]:
         """Add runs that nobody here planned, with their results; or take a filled-in run sheet.
 
+        A table with run codes is a run sheet.
+
         Args:
             source: The runs, or a table that was read with ``doe.read_table``, whose file and
                 notes are then kept beside them.
@@ -197,21 +198,14 @@ class Campaign:
 
         Raises:
             StateError: If a run of that name is already there.
-            InvalidValueError: If a run or value does not fit the campaign.
+            InvalidValueError: If a run, code or value does not fit the campaign.
         """
         if isinstance(source, Observations):
             event = intake.imported(self._state, source)
-        elif intake.is_run_sheet(self._state, source.codes):
+        elif source.codes:
             return self.record_table(source)
         else:
-            intake.check_not_imported(self._state, source.sha256)
-            event = replace(
-                intake.imported(self._state, source.observations),
-                file_name=source.file_name,
-                file_sha256=source.sha256,
-                columns=dict(source.columns),
-                notes=source.notes,
-            )
+            event = intake.imported_table(self._state, source)
         self._append(happened.draft(event))
         return tuple(entry.run for entry in event.runs)
 
@@ -285,13 +279,17 @@ class Campaign:
 
         Settings that differ from those asked for count as achieved.
         """
-        intake.check_codes(self._state, table.codes)
-        values, actual, recorded = intake.from_table(self._state, table.observations)
+        filled_sheets.check_codes(self._state, table.codes)
+        values, actual, recorded = filled_sheets.from_table(self._state, table.observations)
         source = (table.file_name, table.sha256)
         event = happened.MeasurementsRecorded(values, actual, recorded, *source)
         intake.check_recorded(self._state, event)
         self._append(happened.draft(event))
         return tuple(dict.fromkeys(measurement.run for measurement in values))
+
+    def notes_on(self, table: "TableImport") -> tuple[str, ...]:
+        """Return where a filled-in run sheet, before it is taken, differs from the plan."""
+        return filled_sheets.notes_on(self._state, table)
 
     def fail(self, run: str, reason: str) -> None:
         """Say that a run gave no usable result."""

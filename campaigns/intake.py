@@ -3,22 +3,26 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from campaigns.events import (
     DesignSeeded,
     MeasurementsRecorded,
     RunEntry,
     RunsImported,
-    SettingsMap,
 )
-from campaigns.run_codes import run_code
+from campaigns.filled_sheets import check_not_planned, listed, present
 from campaigns.state import CampaignState
 from doe.errors import InvalidValueError, StateError
-from doe.factors import BlockFactor, Context, Value
+from doe.factors import BlockFactor, CategoricalFactor, Context, Value
 from doe.responses import Response
 from doe.runs import Design, Measurement, Observations
+
+if TYPE_CHECKING:
+    from doe.tables import TableImport
+
+# Equipment drifts a little out of a range; ten widths away is a lost decimal point.
+FAR_OUTSIDE = 10.0
 
 # A result may only come from a run that somebody agreed to (seeded, approved) and that went on.
 _RECORDABLE = ("approved", "started", "done")
@@ -91,6 +95,24 @@ def check_not_imported(state: CampaignState, sha256: str) -> None:
         )
 
 
+def imported_table(state: CampaignState, table: "TableImport") -> RunsImported:
+    """Return the event that adds the runs of a file, which is kept beside them.
+
+    Raises:
+        StateError: If the file was imported before, or its runs are planned ones of this campaign.
+        InvalidValueError: If the runs do not fit the campaign's factors and responses.
+    """
+    check_not_imported(state, table.sha256)
+    check_not_planned(state, table)
+    return replace(
+        imported(state, table.observations),
+        file_name=table.file_name,
+        file_sha256=table.sha256,
+        columns=dict(table.columns),
+        notes=table.notes,
+    )
+
+
 def imported(state: CampaignState, observations: Observations) -> RunsImported:
     """Return the event that adds runs which nobody here planned.
 
@@ -112,20 +134,21 @@ def imported(state: CampaignState, observations: Observations) -> RunsImported:
         names = dict(zip(names, new_run_names(state, len(names)), strict=True))
     elif taken:
         raise StateError(
-            f"Runs {taken[:5]} are already in campaign '{state.definition.name}'. Record results "
-            "of planned runs with `record`, or give the new runs other names."
+            f"Runs {listed(taken)} are already in campaign '{state.definition.name}'. Record "
+            "results of planned runs with `record`, or give the new runs other names."
         )
     entries = tuple(
         RunEntry(
             names[run],
-            target=_present(observations.target, run),
-            actual=_present(observations.actual, run),
-            recorded=_present(observations.recorded, run),
+            target=present(observations.target, run),
+            actual=present(observations.actual, run),
+            recorded=present(observations.recorded, run),
         )
         for run in observations.runs
     )
     for entry in entries:
         _check_recorded(state, entry.run, entry.recorded)
+        _check_near(state, entry.run, entry.actual)
     values = tuple(replace(m, run=names[m.run]) for m in observations.measurements)
     check_measurements(state, values, new_runs=frozenset(names.values()))
     return RunsImported(entries, values)
@@ -158,56 +181,8 @@ def check_recorded(state: CampaignState, event: MeasurementsRecorded) -> None:
                 f"Run {name}: {sorted(unknown)} are no factors; those are "
                 f"{list(state.space.names)}."
             )
+        _check_near(state, name, event.actual.get(name, {}))
     check_measurements(state, event.measurements)
-
-
-def is_run_sheet(state: CampaignState, codes: Mapping[str, str]) -> bool:
-    """Return whether a table is a run sheet of this campaign: whether a run's code is its own."""
-    return any(code == run_code(state.definition.name, run) for run, code in codes.items())
-
-
-def check_codes(state: CampaignState, codes: Mapping[str, str]) -> None:
-    """Refuse a sheet whose codes belong to other runs or to another campaign.
-
-    Raises:
-        InvalidValueError: With the first run and code that do not fit.
-    """
-    name = state.definition.name
-    wrong = [run for run, code in codes.items() if code != run_code(name, run)]
-    if wrong:
-        raise InvalidValueError(
-            f"Run code {codes[wrong[0]]!r} is not that of run {wrong[0]} in campaign '{name}', "
-            f"which is {run_code(name, wrong[0])!r} ({len(wrong)} of {len(codes)} do not fit): "
-            "rows were mixed up, cells were changed, or the sheet is of another campaign. Write "
-            "the sheet anew with `bayeswell export`, or correct the column 'run'."
-        )
-
-
-def from_table(
-    state: CampaignState, observations: Observations
-) -> tuple[tuple[Measurement, ...], dict[str, SettingsMap], dict[str, SettingsMap]]:
-    """Return measurements, achieved and recorded settings of a filled-in run sheet.
-
-    Settings in the sheet that differ from what was asked for count as achieved. A sheet is filled
-    in bit by bit: runs without a result were not done yet, and results that are recorded already,
-    with the same value, are not new.
-    """
-    values = tuple(m for m in observations.measurements if not _is_recorded(state, m))
-    measured = {measurement.run for measurement in values}
-    actual: dict[str, SettingsMap] = {}
-    known: dict[str, SettingsMap] = {}
-    for run in observations.runs:
-        asked = state.run(run).target
-        if run not in measured:
-            continue
-        given = _present(observations.target, run)
-        changed = {name: value for name, value in given.items() if not _same(value, asked[name])}
-        achieved = {**changed, **_present(observations.actual, run)}
-        if achieved:
-            actual[run] = achieved
-        if facts := _present(observations.recorded, run):
-            known[run] = facts
-    return values, actual, known
 
 
 def check_measurements(
@@ -258,24 +233,18 @@ def _check_recorded(state: CampaignState, run: str, known: Mapping[str, Value]) 
             )
 
 
-def _is_recorded(state: CampaignState, measurement: Measurement) -> bool:
-    there = state.measurements.get(measurement.key)
-    return there is not None and there.current == measurement
-
-
-def _present(table: pd.DataFrame, run: str) -> dict[str, Value]:
-    # One run, so one record; iterating cells keeps text and numbers apart.
-    (record,) = table.loc[[run]].to_dict(orient="records")
-    settings: dict[str, Value] = {}
-    for name, value in record.items():
-        if isinstance(value, str):
-            settings[str(name)] = value
-        elif value is not None and not pd.isna(value):
-            settings[str(name)] = float(value)
-    return settings
-
-
-def _same(given: Value, asked: Value) -> bool:
-    if isinstance(given, str) or isinstance(asked, str):
-        return given == asked
-    return abs(given - asked) <= 1e-9 * max(1.0, abs(given), abs(asked))
+def _check_near(state: CampaignState, run: str, achieved: Mapping[str, Value]) -> None:
+    """Refuse a setting that lies so far outside its range that it cannot be meant."""
+    for factor in state.space.searched:
+        value = achieved.get(factor.name)
+        if value is None or isinstance(value, str) or isinstance(factor, CategoricalFactor):
+            continue
+        low, high = factor.low, factor.high
+        if max(low - value, value - high) > FAR_OUTSIDE * (high - low) > 0:
+            unit = f" {factor.unit}" if factor.unit else ""
+            raise InvalidValueError(
+                f"Run {run}: '{factor.name}' was achieved at {value:g}{unit}, more than "
+                f"{FAR_OUTSIDE:g} times the width of its range ({low:g} to {high:g}{unit}) away "
+                "from it: correct the value (a decimal point, a unit). If the run was done so, it "
+                "says nothing about this range: end it with `bayeswell fail`."
+            )

@@ -39,11 +39,19 @@ class Option:
 OPTIONS = (
     Option("--runs", int | None, "How many runs."),
     Option("--terms", str | None, "Model: linear, interaction, quadratic, or a formula."),
-    Option("--criterion", str | None, "Optimal: D, A, I or G. Latin hypercube: maximin..."),
+    Option(
+        "--criterion",
+        str | None,
+        'Optimal: D, A, I, G or "bayesian D". Latin hypercube: maximin...',
+    ),
+    Option("--possible-terms", str | None, 'Terms that may matter, for "bayesian D": a model.'),
+    Option("--cost", str | None, 'Cost of a run by its settings: "100 + 20 * duration".'),
+    Option("--cost-limit", float | None, "The most that all runs together cost, for --cost."),
     Option("--levels", int | None, "Levels per continuous factor (full factorial)."),
     Option("--resolution", int | None, "Of a fraction: 3, 4, 5..."),
     Option("--generator", list[str] | None, 'Of a fraction: "E=ABCD".'),
     Option("--estimate", list[str] | None, 'Interaction that a fraction keeps clear: "pH:feed".'),
+    Option("--others-negligible", bool, "Interactions that are not named are taken for zero."),
     Option("--variant", Variant | None, "Where the axial runs of a central composite are."),
     Option("--beyond", bool, "Axial runs may lie outside the factors' ranges."),
     Option("--core", str | None, 'Fraction of a central composite\'s core: "resolution V".'),
@@ -51,15 +59,25 @@ OPTIONS = (
     Option("--degree", int | None, "Steps along an edge of a simplex lattice."),
     Option("--centroids", str | None, "Beside the extreme vertices: edges, faces or all."),
     Option("--process", str | None, "Process factors of a mixture: full factorial or centre."),
-    Option("--centre-points", int | None, "How many centre runs."),
+    Option(
+        "--centre-points",
+        int | None,
+        "How many centre runs, for each combination of levels that have no middle.",
+    ),
     Option("--replicates", int | None, "How often each factorial run; of an optimal: repeats."),
-    Option("--blocks", int | None, "In how many blocks the runs are done."),
+    Option(
+        "--blocks",
+        int | None,
+        "In how many blocks the runs are done; with --terms, the blocks that disturb these least.",
+    ),
     Option("--block", str | None, "Which block factor the blocks or whole plots are."),
     Option("--whole-plots", int | None, "How often hard-to-change factors are set."),
     Option("--sub-plots", int | None, "How often they are set where others are very hard."),
     Option("--variance-ratio", float | None, "Variance of whole plots over that of runs."),
 )
 
+# Arguments that a switch gives a fixed value.
+_SWITCHES = {"axial": "beyond", "other_interactions": "negligible"}
 _BLOCKS = {"--blocks": "n_blocks", "--block": "block"}
 _CENTRE = {"--centre-points": "centre_points"}
 
@@ -93,6 +111,7 @@ KINDS: Mapping[str, DesignKind] = {
             "--resolution": "resolution",
             "--generator": "generators",
             "--estimate": "estimate",
+            "--others-negligible": "other_interactions",
             "--replicates": "replicates",
             **_CENTRE,
             **_BLOCKS,
@@ -165,6 +184,9 @@ KINDS: Mapping[str, DesignKind] = {
             "--runs": "n_runs",
             "--terms": "terms",
             "--criterion": "criterion",
+            "--possible-terms": "potential",
+            "--cost": "cost",
+            "--cost-limit": "budget",
             "--replicates": "replicates",
             "--centre-points": "centre_points",
             "--blocks": "block_sizes",
@@ -190,6 +212,36 @@ KINDS: Mapping[str, DesignKind] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Blocks that are made after the runs, for a model.
+
+    Attributes:
+        n_blocks: How many.
+        terms: The model that they are to disturb least.
+        block: Name of the block factor, if given.
+    """
+
+    n_blocks: int
+    terms: str
+    block: str | None
+
+
+def later_blocks(kind: str, given: Mapping[str, Any]) -> tuple[Blocking | None, dict[str, Any]]:
+    """Return the blocks that the runs of a kind are divided into, and the options that are left.
+
+    ``--blocks`` beside ``--terms`` divides the runs of any kind that does not plan its own blocks
+    for a model; without ``--terms`` a kind makes the blocks that its construction has.
+    """
+    own = KINDS[kind].arguments
+    is_asked = "--blocks" in given and "--terms" in given
+    if not is_asked or "--whole-plots" in own or {"--blocks", "--terms"} <= set(own):
+        return None, dict(given)
+    taken = {"--blocks", "--block"} | ({"--terms"} - set(own))
+    blocking = Blocking(given["--blocks"], given["--terms"], given.get("--block"))
+    return blocking, {flag: value for flag, value in given.items() if flag not in taken}
+
+
 def arguments_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that the options given become, by the name of the argument.
 
@@ -200,6 +252,11 @@ def arguments_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     known = KINDS[kind]
     unheard = [flag for flag in given if flag not in known.arguments]
+    if "--blocks" in unheard and "--whole-plots" not in known.arguments:
+        raise InvalidValueError(
+            f"Blocks of a {kind} design are made for a model: give --terms beside --blocks, such "
+            "as --terms quadratic."
+        )
     if unheard:
         raise InvalidValueError(
             f"{', '.join(unheard)} means nothing for a {kind} design; it takes "
@@ -208,12 +265,12 @@ def arguments_of(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
     lacking = [flag for flag in known.needs if flag not in given]
     if lacking:
         raise InvalidValueError(
-            f"A {kind} design needs {' and '.join(lacking)}, such as "
+            f"{'An' if kind[0] in 'aeiou' else 'A'} {kind} design needs {' and '.join(lacking)}, "
+            "such as "
             f"{' '.join(f'{flag} {_EXAMPLES[flag]}' for flag in lacking)}."
         )
     arguments = {known.arguments[flag]: value for flag, value in given.items()}
-    if "axial" in arguments:
-        arguments["axial"] = "beyond"
+    arguments |= {name: value for name, value in _SWITCHES.items() if name in arguments}
     if "block_sizes" in arguments:
         n_runs, n_blocks = arguments["n_runs"], arguments["block_sizes"]
         arguments["block_sizes"] = _equal_sizes(n_runs, n_blocks)

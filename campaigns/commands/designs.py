@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from campaigns.commands.design_options import KINDS, OPTIONS, arguments_of
+from campaigns.commands.design_options import KINDS, OPTIONS, Blocking, arguments_of, later_blocks
+from campaigns.commands.option_words import in_options, said_in_options
 from campaigns.commands.session import (
     DEFAULT_STORE,
     TABLES,
@@ -23,8 +24,11 @@ from campaigns.commands.session import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from campaigns.campaign import Campaign
     from doe.advice import Advice
+    from doe.designs.optimal.costs import RunCost
     from doe.runs import Design
 
 KindName = Literal[
@@ -60,7 +64,9 @@ Effect = Annotated[
     float | None, typer.Option("--effect", help="Difference to be found, in the response's unit.")
 ]
 Sd = Annotated[float, typer.Option("--sd", help="Run-to-run SD, in the same unit.")]
-RunCostOption = Annotated[float, typer.Option("--run-cost", help="Cost of one run, for advice.")]
+RunCostOption = Annotated[
+    float | None, typer.Option("--run-cost", help="Cost of one run, for advice; 1 when absent.")
+]
 InStandardOrder = Annotated[
     bool, typer.Option("--standard-order", help="Do not randomise the order of the runs.")
 ]
@@ -76,7 +82,7 @@ _COMMON: tuple[tuple[str, Any, object], ...] = (
     ("budget", Budget, None),
     ("effect", Effect, None),
     ("sd", Sd, 1.0),
-    ("run_cost", RunCostOption, 1.0),
+    ("run_cost", RunCostOption, None),
     ("standard_order", InStandardOrder, False),
     ("preview", Preview, False),
     ("out", Out, DEFAULT_SHEET),
@@ -90,12 +96,14 @@ _COMMON: tuple[tuple[str, Any, object], ...] = (
 
 def design(kind: KindName | None = None, **given: Any) -> None:
     """Plan the first runs by a classical design, or ask for advice on which one."""
-    with opened(given["store"], given["campaign"], given["actor"]) as study:
+    with opened(given["store"], given["campaign"], given["actor"]) as study, said_in_options():
         if given["advise"]:
             _advise(study, kind, given)
             return
-        arguments = _arguments(kind, given)
-        planned = _plan(study, str(kind), arguments, randomise=not given["standard_order"])
+        blocking, arguments = _arguments(kind, given)
+        planned = _plan(
+            study, str(kind), arguments, blocking, randomise=not given["standard_order"]
+        )
         if given["preview"]:
             show_design(planned, None, None, as_json=given["as_json"])
             return
@@ -165,19 +173,21 @@ def show_design(
     from doe.preflight_check import preflight
 
     table = planned.run_sheet()
-    found = preflight(planned, adds_to_others=adds_to_others)
+    checked = preflight(planned, adds_to_others=adds_to_others)
+    found = [(finding.severity, in_options(finding.sentence)) for finding in checked]
     if names is not None:
         table.insert(0, "run", [names[place - 1] for place in table["standard order"]])
     if as_json:
         answer_json(
             {
                 "method": planned.method,
+                "n_runs": planned.n_runs,
                 "runs": None if names is None else list(names),
                 "sheet": None if sheet is None else str(sheet),
                 "generators": list(planned.generators),
                 "randomisation": planned.randomisation,
                 "details": dict(planned.details),
-                "findings": [[finding.severity, finding.sentence] for finding in found],
+                "findings": [list(finding) for finding in found],
                 "table": table.to_dict(orient="records"),
             }
         )
@@ -185,14 +195,16 @@ def show_design(
     say(f"{planned.method}: {planned.n_runs} runs.")
     show_table([str(column) for column in table.columns], table.to_numpy().tolist())
     say(f"Order: {planned.randomisation or 'standard order, not randomised'}.")
-    for finding in found:
-        say(f"{finding.severity.capitalize()}: {finding.sentence}", style="yellow")
+    for severity, sentence in found:
+        say(f"{severity.capitalize()}: {sentence}", style="yellow")
     if sheet is not None:
         say(f"The sheet to fill in: {sheet}")
         hint(f"When it is filled in: bayeswell import {quote(str(sheet))}")
 
 
-def _arguments(kind: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    kind: str | None, given: Mapping[str, Any]
+) -> tuple[Blocking | None, dict[str, Any]]:
     from doe.errors import InvalidValueError
 
     if kind is None:
@@ -200,30 +212,59 @@ def _arguments(kind: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
             f"Say which kind of design: {', '.join(KINDS)}; or ask for advice with --advise --goal "
             "screen --budget 20."
         )
-    advised = [f"--{name}" for name in ("goal", "budget", "effect") if given[name] is not None]
+    for_advice = ("goal", "budget", "effect", "run_cost")
+    advised = [f"--{n.replace('_', '-')}" for n in for_advice if given[n] is not None]
     if advised:
         raise InvalidValueError(f"{', '.join(advised)} needs --advise beside it.")
+    blocking, others = later_blocks(kind, _typed(given))
+    return blocking, arguments_of(kind, others)
+
+
+def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of designs that were given, by flag."""
     asked = {option.flag: given[option.name] for option in OPTIONS}
     # Zero is a number that was given; a switch that is off, and no list, are not.
-    typed = {f: v for f, v in asked.items() if v is not None and v is not False and v != []}
-    return arguments_of(kind, typed)
+    return {f: v for f, v in asked.items() if v is not None and v is not False and v != []}
 
 
-def _plan(study: "Campaign", kind: str, arguments: dict[str, Any], *, randomise: bool) -> "Design":
+def _plan(
+    study: "Campaign",
+    kind: str,
+    arguments: dict[str, Any],
+    blocking: Blocking | None,
+    *,
+    randomise: bool,
+) -> "Design":
     from campaigns.randomness import generator, spawn_key
     from doe.named_models import model_terms
 
     # Keyed by the last event, so that a second design of the same kind is another one.
     seed = study.state.definition.seed
     rng = generator(seed, spawn_key(study.state.sequence, "design"))
-    if "terms" in arguments:
-        arguments["terms"] = model_terms(arguments["terms"], study.space)
+    for name in {"terms", "potential"} & set(arguments):
+        arguments[name] = model_terms(arguments[name], study.space)
+    if "cost" in arguments:
+        arguments["cost"] = _run_cost(arguments["cost"])
     if KINDS[kind].draws:
         arguments["rng"] = rng
     module, _, function = KINDS[kind].maker.partition(":")
     maker = cast("Callable[..., Design]", getattr(import_module(module), function))
     planned = maker(study.space, **arguments)
+    if blocking is not None:
+        planned = _divided(planned, blocking, rng)
     return planned.randomised(rng=rng, seed=seed) if randomise else planned
+
+
+def _divided(planned: "Design", blocking: Blocking, rng: "np.random.Generator") -> "Design":
+    from doe.designs.blocking import in_blocks
+
+    return in_blocks(planned, blocking.n_blocks, blocking.terms, block=blocking.block, rng=rng)
+
+
+def _run_cost(expression: str, base: float | None = None) -> "RunCost":
+    from doe.designs.optimal.costs import RunCost
+
+    return RunCost(base or 0.0, expression)
 
 
 def _advise(study: "Campaign", kind: str | None, given: Mapping[str, Any]) -> None:
@@ -236,14 +277,21 @@ def _advise(study: "Campaign", kind: str | None, given: Mapping[str, Any]) -> No
             "Advice compares kinds of design for a goal within a budget of runs: "
             "bayeswell design --advise --goal screen --budget 20."
         )
+    unheard = [flag for flag in _typed(given) if flag != "--cost"]
+    if unheard:
+        raise InvalidValueError(
+            f"{', '.join(unheard)} means nothing beside --advise: leave it out."
+        )
     rng = generator(study.state.definition.seed, spawn_key(study.state.sequence, "advice"))
+    by_run = given["run_cost"]
+    plain = 1.0 if by_run is None else by_run
     found = advise(
         study.space,
         given["goal"],
         given["budget"],
         effect=given["effect"],
         sd=given["sd"],
-        run_cost=given["run_cost"],
+        run_cost=plain if given["cost"] is None else _run_cost(given["cost"], by_run),
         rng=rng,
     )
     _show_advice(found, as_json=given["as_json"])
@@ -253,26 +301,29 @@ def _show_advice(found: "Advice", *, as_json: bool) -> None:
     from campaigns.commands.console import answer_json, say, show_table
     from doe.advice.rules import RULES
 
-    table = found.table()
+    table, sentences = found.table(), [in_options(text) for text in found.sentences()]
+    for column in ("for", "against"):
+        table[column] = [in_options(text) for text in table[column]]
+    left_out = [[name, in_options(why)] for name, why in found.left_out]
     if as_json:
         answer_json(
             {
                 "goal": found.goal,
                 "budget": found.budget,
                 "designs": table.to_dict(orient="records"),
-                "sentences": list(found.sentences()),
-                "left_out": [list(pair) for pair in found.left_out],
+                "sentences": sentences,
+                "left_out": left_out,
                 "rules": list(RULES),
             }
         )
         return
     shown = table.drop(columns=["for", "against", "source"])
     show_table([str(column) for column in shown.columns], shown.to_numpy().tolist())
-    for sentence in found.sentences():
+    for sentence in sentences:
         say(sentence)
     for row in table.to_dict(orient="records"):
         say(f"\n{row['design']}\n  for: {row['for']}\n  against: {row['against']}")
         say(f"  source: {row['source']}")
-    for name, why in found.left_out:
+    for name, why in left_out:
         say(f"\nNot offered, {name}: {why}")
     say("\n  ".join(["\nRules:", *RULES]))

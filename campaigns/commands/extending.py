@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from campaigns.commands.designs import DEFAULT_SHEET, seed_and_write, show_design
+from campaigns.commands.designs import DEFAULT_SHEET, Out, seed_and_write, show_design
+from campaigns.commands.option_words import said_in_options
 from campaigns.commands.session import (
     DEFAULT_STORE,
     TABLES,
@@ -40,8 +41,47 @@ Addition = Literal[
     "repair",
     "space-filling",
 ]
+AxialVariant = Literal["face-centred", "rotatable", "spherical"]
 TermsOption = Annotated[
     str, typer.Option("--terms", help="Model: linear, interaction, quadratic, or a formula.")
+]
+WhatArgument = Annotated[
+    Addition,
+    typer.Argument(
+        help="What the further runs are for. The ranges of a campaign stay as they are: for wider "
+        "ones begin another campaign and import these runs."
+    ),
+]
+RunsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--runs",
+        help="How many further runs; of centre points, for each combination of levels that have "
+        "no middle.",
+    ),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--terms", help="Model: linear, interaction, quadratic...")
+]
+FactorOption = Annotated[
+    list[str] | None, typer.Option("--factor", help="A factor that they are for.")
+]
+FreeOption = Annotated[
+    list[str] | None, typer.Option("--free", help='An effect to set free: "pH:feed".')
+]
+VariantOption = Annotated[
+    AxialVariant | None, typer.Option("--variant", help="Where axial runs are.")
+]
+BeyondOption = Annotated[
+    bool, typer.Option("--beyond", help="Axial runs may lie outside the factors' ranges.")
+]
+BlockOption = Annotated[
+    str | None,
+    typer.Option("--block", help="Block factor that tells further runs from the earlier ones."),
+]
+SameBlockOption = Annotated[bool, typer.Option("--same-block", help="Not in a block of their own.")]
+PreviewOption = Annotated[
+    bool, typer.Option("--preview", help="Show the runs; record and write nothing.")
 ]
 
 
@@ -68,7 +108,7 @@ def evaluate(
     """Judge runs before they are done: power, precision, aliases, what can be estimated."""
     from campaigns.commands.console import answer_json, say
 
-    with opened(store, campaign, actor) as study:
+    with opened(store, campaign, actor) as study, said_in_options():
         found = _evaluated(study, table, terms, effect=effect, sd=sd, variance_ratio=variance_ratio)
     files = [] if figures is None else _draw(found, figures, force=force)
     if as_json:
@@ -108,25 +148,18 @@ def _evaluated(
 
 
 def augment(
-    what: Annotated[Addition, typer.Argument(help="What the further runs are for.")],
+    what: WhatArgument,
     *,
-    runs: Annotated[int | None, typer.Option("--runs", help="How many further runs.")] = None,
-    terms: Annotated[
-        str | None, typer.Option("--terms", help="Model: linear, interaction, quadratic...")
-    ] = None,
-    factor: Annotated[
-        list[str] | None, typer.Option("--factor", help="A factor that they are for.")
-    ] = None,
-    effects: Annotated[
-        list[str] | None, typer.Option("--free", help='An effect to set free: "pH:feed".')
-    ] = None,
-    same_block: Annotated[
-        bool, typer.Option("--same-block", help="Not in a block of their own.")
-    ] = False,
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Show the runs; record and write nothing.")
-    ] = False,
-    out: Annotated[Path, typer.Option("--out", help="The sheet to fill in.")] = DEFAULT_SHEET,
+    runs: RunsOption = None,
+    terms: ModelOption = None,
+    factor: FactorOption = None,
+    effects: FreeOption = None,
+    variant: VariantOption = None,
+    beyond: BeyondOption = False,
+    block: BlockOption = None,
+    same_block: SameBlockOption = False,
+    preview: PreviewOption = False,
+    out: Out = DEFAULT_SHEET,
     force: ForceOption = False,
     store: StoreOption = DEFAULT_STORE,
     campaign: CampaignOption = None,
@@ -139,9 +172,12 @@ def augment(
         "--terms": terms,
         "--factor": factor or None,
         "--free": effects or None,
+        "--variant": variant,
+        "--beyond": "beyond" if beyond else None,
+        "--block": block,
     }
     asked = {flag: value for flag, value in given.items() if value is not None}
-    with opened(store, campaign, actor) as study:
+    with opened(store, campaign, actor) as study, said_in_options():
         planned = _added(study, what, asked, in_new_block=not same_block)
         if preview:
             show_design(planned, None, None, adds_to_others=True, as_json=as_json)
@@ -171,15 +207,15 @@ def _added(
 
 
 _TAKES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "centre-points": (("--runs",), ()),
-    "axial-points": (("--factor",), ()),
-    "fold-over": (("--factor", "--free"), ()),
-    "curvature": (("--factor", "--runs"), ()),
-    "separate": (("--free", "--runs"), ("--free",)),
-    "surface": (("--factor", "--runs"), ("--factor",)),
-    "optimal": (("--runs", "--terms"), ("--runs", "--terms")),
-    "replicates": (("--runs", "--terms"), ("--runs", "--terms")),
-    "repair": (("--terms",), ("--terms",)),
+    "centre-points": (("--runs", "--block"), ()),
+    "axial-points": (("--factor", "--variant", "--beyond", "--block"), ()),
+    "fold-over": (("--factor", "--free", "--block"), ()),
+    "curvature": (("--factor", "--runs", "--block"), ()),
+    "separate": (("--free", "--runs", "--block"), ("--free",)),
+    "surface": (("--factor", "--runs", "--block"), ("--factor",)),
+    "optimal": (("--runs", "--terms", "--block"), ("--runs", "--terms")),
+    "replicates": (("--runs", "--terms", "--block"), ("--runs", "--terms")),
+    "repair": (("--terms", "--block"), ("--terms",)),
     "space-filling": (("--runs",), ("--runs",)),
 }
 
@@ -203,7 +239,8 @@ def _with(
         import doe.augmentation as further
         from campaigns.runs_so_far import runs_so_far
 
-        arguments = {names[flag]: value for flag, value in request.asked.items()}
+        argument_of = {**names, "--block": "block"}
+        arguments = {argument_of[flag]: value for flag, value in request.asked.items()}
         if function != "add_fold_over":
             arguments["in_new_block"] = request.in_new_block
         if draws:
@@ -233,6 +270,7 @@ def _repaired(request: _Request) -> "Design":
         Design(state.space, settings, "runs of the campaign", blocks=blocks),
         lost=range(1, len(lost) + 1),
         terms=request.asked["--terms"],
+        block=request.asked.get("--block"),
         rng=request.rng,
         in_new_block=request.in_new_block,
     )
@@ -249,7 +287,11 @@ def _filled(request: _Request) -> "Design":
 
 _MAKERS: Mapping[str, Callable[[_Request], "Design"]] = {
     "centre-points": _with("add_centre_points", {"--runs": "centre_points"}, draws=False),
-    "axial-points": _with("add_axial_points", {"--factor": "factors"}, draws=False),
+    "axial-points": _with(
+        "add_axial_points",
+        {"--factor": "factors", "--variant": "kind", "--beyond": "axial"},
+        draws=False,
+    ),
     "fold-over": _with("add_fold_over", {"--factor": "factors", "--free": "free"}, draws=False),
     "curvature": _with("estimate_curvature", {"--factor": "factors", "--runs": "n_runs"}),
     "separate": _with("separate_effects", {"--free": "effects", "--runs": "n_runs"}),

@@ -80,13 +80,16 @@ def record(
         )
     with opened(store, campaign, actor) as study:
         before = len(study.state.measurements)
+        notes: tuple[str, ...] = ()
         if table is not None:
             read = read_for(study, table, column or [], sheet)
+            notes = (*study.notes_on(read), *read.notes)
             names: Sequence[str] = study.record_table(read)
         else:
             _record_one(study, str(run), value or [], actual or [], known or [])
             names = [str(run)]
-        _report(study, names, len(study.state.measurements) - before, as_json=as_json)
+        n_values = len(study.state.measurements) - before
+        _report(study, names, n_values, notes, as_json=as_json)
 
 
 def _record_one(
@@ -153,6 +156,7 @@ def import_runs(
     with opened(store, campaign, actor) as study:
         before = len(study.state.measurements)
         read = read_for(study, table, column or [], sheet)
+        differing = study.notes_on(read) if read.codes else ()
         names = study.import_runs(read)
         n_values = len(study.state.measurements) - before
     if as_json:
@@ -161,14 +165,14 @@ def import_runs(
                 "runs": list(names),
                 "values": n_values,
                 "columns": dict(read.columns),
-                "notes": list(read.notes),
+                "notes": [*differing, *read.notes],
             }
         )
         return
     say(f"Imported {len(names)} runs with {n_values} values from {read.file_name}.")
     for heading, name in read.columns.items():
         say(f"  column '{heading}' is {name}")
-    for note in read.notes:
+    for note in (*differing, *read.notes):
         say(f"Note: {note}", style="yellow")
 
 
@@ -272,16 +276,26 @@ def _value(
     return study.state.measurements[key].current
 
 
-def _report(study: "Campaign", runs: Sequence[str], n_values: int = 0, *, as_json: bool) -> None:
+def _report(
+    study: "Campaign",
+    runs: Sequence[str],
+    n_values: int = 0,
+    notes: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> None:
     from campaigns.commands.console import answer_json, say
 
     statuses = {run: study.state.run(run).status for run in runs}
     if as_json:
-        answer_json({"runs": statuses, "values": n_values})
+        answer_json({"runs": statuses, "values": n_values, "notes": list(notes)})
     elif n_values:
         say(f"Recorded {n_values} values of {len(runs)} runs: {', '.join(runs)}.")
     else:
         say("; ".join(f"Run {run} is {status}" for run, status in statuses.items()) + ".")
+    if not as_json:
+        for note in notes:
+            say(f"Note: {note}", style="yellow")
 
 
 def _report_counting(study: "Campaign", run: str, *, as_json: bool) -> None:

@@ -25,6 +25,7 @@ _LINE = 0.175  # inches of one line of legend or caption
 _CAPTION_CHARACTERS = 100
 _TITLE_CHARACTERS = 75
 _CATEGORY_CHARACTERS = 60
+_AT_THE_EDGE = 0.01  # of the axes' length
 _MOST_NAMES = 12
 
 
@@ -150,7 +151,7 @@ def _draw_layer(figure: "Figure", axes: "Axes", layer: Layer, place: int) -> Non
 
 def _draw_points(axes: "Axes", layer: Points, colour: str, marker: str) -> None:
     is_filled = marker not in ("x", "+", "_")
-    axes.plot(
+    (drawn,) = axes.plot(
         layer.x,
         layer.y,
         color=colour,
@@ -161,8 +162,9 @@ def _draw_points(axes: "Axes", layer: Points, colour: str, marker: str) -> None:
         markeredgewidth=0.6 if is_filled else 1.6,
         label=layer.label,
         zorder=3,
-        clip_on=False,
     )
+    # Whole at the edge of the axes; but a run done far outside would be drawn off the figure.
+    drawn.set_clip_on(not all(_is_shown(axes, x, y) for x, y in zip(layer.x, layer.y, strict=True)))
     if layer.error_low is not None and layer.error_high is not None:
         spread = _spread(layer.y, layer.error_low, layer.error_high)
         axes.errorbar(
@@ -182,7 +184,9 @@ def _write_names(axes: "Axes", layer: Points) -> None:
     if len(names) > _MOST_NAMES:
         return
     for (x, y), here in names.items():
-        across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
+        if not _is_shown(axes, x, y):
+            continue
+        across, up = _within_axes(axes, x, y)
         offset = (-5 if across > 0.9 else 5, -5 if up > 0.9 else 5)
         text = axes.annotate(
             ", ".join(here),
@@ -195,6 +199,15 @@ def _write_names(axes: "Axes", layer: Points) -> None:
             zorder=4,
         )
         text.set_path_effects([withStroke(linewidth=2, foreground="white")])
+
+
+def _within_axes(axes: "Axes", x: float, y: float) -> tuple[float, float]:
+    across, up = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
+    return float(across), float(up)
+
+
+def _is_shown(axes: "Axes", x: float, y: float) -> bool:
+    return all(-_AT_THE_EDGE <= place <= 1 + _AT_THE_EDGE for place in _within_axes(axes, x, y))
 
 
 def _draw_surface(figure: "Figure", axes: "Axes", surface: Surface) -> None:

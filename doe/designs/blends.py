@@ -156,9 +156,9 @@ def process_design(space: FactorSpace, process: Process | None, method: str) -> 
         case _:
             raise DesignError(
                 f"This space has the factors {names} besides the mixture, and process is "
-                f"{process!r}: say how a {method} sets them, with process='full factorial' (every "
-                "blend at every combination), process='centre', or a design made for "
-                "process_space(space)."
+                f"{process!r}: say how this design ({method}) sets them, with process='full "
+                "factorial' (every blend at every combination), process='centre', or a design made "
+                "for process_space(space)."
             )
 
 
@@ -202,9 +202,9 @@ def _amounts(
     n_merged = int((~first).sum())
     if n_merged and not plan.may_merge:
         raise DesignError(
-            f"A {plan.method} needs {len(exact)} different blends, but on the steps of the "
-            f"components only {len(exact) - n_merged} of them differ: give finer steps or wider "
-            "bounds, or fewer blends."
+            f"This design ({plan.method}) needs {len(exact)} different blends, but on the steps of "
+            f"the components only {len(exact) - n_merged} of them differ: give finer steps or "
+            "wider bounds, or fewer blends."
         )
     if n_merged:
         facts["merged_by_steps"] = n_merged

@@ -6,7 +6,7 @@ import numpy as np
 
 from doe.arrays import FloatArray, IntArray
 from doe.coding import coded_values
-from doe.designs.assembly import CodedRun, check_count
+from doe.designs.assembly import MAX_RUNS, CodedRun, check_count
 from doe.designs.structure import check_all_combinations
 from doe.errors import DesignError
 from doe.factors import (
@@ -60,11 +60,21 @@ def chosen_levels(
             if asked is None:
                 asked = levels if isinstance(levels, int) else 2
             if isinstance(asked, int):
-                check_count(asked, f"levels of '{factor.name}'", at_least=2)
+                _check_levels(asked, factor.name)
                 return [float(value) for value in np.linspace(-1.0, 1.0, asked)]
             return _coded(factor, _checked(factor.name, asked), space)
         case MixtureComponent():
             raise DesignError(f"'{factor.name}' is a mixture component: {NOT_MIXTURE}.")
+
+
+def _check_levels(n_levels: int, name: str) -> None:
+    """Refuse a number of levels that is more than runs are planned, before any is made."""
+    check_count(n_levels, f"levels of '{name}'", at_least=2)
+    if n_levels > MAX_RUNS:
+        raise DesignError(
+            f"{n_levels} levels of '{name}' are asked for; at most {MAX_RUNS} runs are planned: "
+            "use fewer levels."
+        )
 
 
 def _among(name: str, asked: Levels | None, known: Sequence[Value]) -> Sequence[Value]:

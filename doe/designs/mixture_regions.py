@@ -66,8 +66,8 @@ def find_simplex(space: FactorSpace, method: str) -> Simplex:
     cutting = [i for i, high in enumerate(highs) if lows[i] + above > high]
     if above <= 0 or below <= 0:
         raise DesignError(
-            f"The bounds of the components leave a single blend, and a {method} needs a range to "
-            "vary them in: widen the bounds."
+            "The bounds of the components leave a single blend, and this design "
+            f"({method}) needs a range to vary them in: widen the bounds."
         )
     if not cutting:
         return Simplex(lows, above)
@@ -219,7 +219,7 @@ def check_has_mixture(space: FactorSpace, method: str) -> tuple[MixtureComponent
     """
     if not space.mixture:
         raise DesignError(
-            f"A {method} varies mixture components, and this space has none: add "
+            f"This design ({method}) varies mixture components, and this space has none: add "
             "MixtureComponent factors, or use a factorial or response-surface design."
         )
     return space.mixture

@@ -38,11 +38,13 @@ def check_runs(
 ) -> None:
     """Keep a problem for each run whose rows differ, or that lacks a setting, block or context.
 
+    Runs that lack the same thing are one problem, which names their rows.
     A further row of a run may leave out what an earlier one says. A run without a result was not
     done yet, so that its blocks and contexts may be open, as on a run sheet that is half filled in.
     """
     headers = {(c.meaning.name, c.meaning.use): c.header for c in columns if c.meaning.use in USES}
     optional = {covariate.name for covariate in space.covariates}
+    lacking: dict[str, dict[int, str]] = {}
     for run, own in rows_by_run(rows).items():
         is_open = not any(row.results for row in own)
         for (name, use), header in headers.items():
@@ -59,12 +61,16 @@ def check_runs(
             elif stated or use == "actual" or name in optional or (use == "recorded" and is_open):
                 continue
             elif not any(header in row.faulty for row in own):
-                findings.problem(
-                    f"run '{run}' has no value here: every run needs its setting, block and "
-                    "context; write it in each row, without merged cells",
-                    row=own[0].number,
-                    column=header,
-                )
+                lacking.setdefault(header, {})[own[0].number] = run
+    for header, rows_of in lacking.items():
+        one = next(iter(rows_of.values()))
+        who = f"run '{one}' has" if len(rows_of) == 1 else f"{len(rows_of)} runs have"
+        findings.problem(
+            f"{who} no value here: every run needs its setting, block and context; write it in "
+            "each row, without merged cells",
+            row=list(rows_of),
+            column=header,
+        )
 
 
 def gathered_measurements(

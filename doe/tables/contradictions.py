@@ -1,19 +1,19 @@
 """What in a table contradicts itself or the factor space; it is pointed out and kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from doe.errors import ExperimentError
 from doe.expressions import parse_expression
-from doe.factors import Covariate
+from doe.factors import CategoricalFactor, Covariate
 from doe.responses import DerivedResponse
 from doe.runs import Observations
 from doe.tables.assembly import rows_by_run
 from doe.tables.columns import Column
 from doe.tables.findings import Findings
-from doe.tables.rows import TableRow
+from doe.tables.rows import TOLERANCE, TableRow
 
 
 def with_derived_covariates(
@@ -41,7 +41,7 @@ def with_derived_covariates(
 def note_contradictions(
     observations: Observations, rows: Sequence[TableRow], findings: Findings
 ) -> None:
-    """Keep a note for each covariate outside what is possible and each constraint not met."""
+    """Keep a note for each covariate or achieved setting out of range and constraint not met."""
     numbers = {run: [row.number for row in own] for run, own in rows_by_run(rows).items()}
     for covariate in observations.space.covariates:
         faults = {
@@ -53,6 +53,7 @@ def note_contradictions(
         for run, fault in faults.items():
             why = _reason([values[run] for values in parts.values() if run in values])
             findings.note(f"{fault}{why}; the row is kept", rows=numbers[run])
+    _note_far_from_range(observations, numbers, findings)
     for constraint in observations.space.all_constraints:
         met = constraint.holds(observations.target)
         for run in np.asarray(observations.runs)[~met]:
@@ -60,6 +61,27 @@ def note_contradictions(
                 f"the settings do not meet {constraint.sentence()}; the row is kept",
                 rows=numbers[str(run)],
             )
+
+
+def _note_far_from_range(
+    observations: Observations, numbers: Mapping[str, Sequence[int]], findings: Findings
+) -> None:
+    """Keep a note for each setting that was achieved outside the range of its factor."""
+    for factor in observations.space.searched:
+        if isinstance(factor, CategoricalFactor):
+            continue
+        unit = f" {factor.unit}" if factor.unit else ""
+        width = factor.high - factor.low
+        for run, value in observations.actual[factor.name].items():
+            beyond = max(factor.low - float(value), float(value) - factor.high)
+            if beyond > TOLERANCE * max(1.0, abs(factor.low), abs(factor.high)):
+                far = ", by more than its width: correct the cell if it is a typing error"
+                findings.note(
+                    f"run '{run}' was done at {factor.name} {value:g}{unit}, outside its range "
+                    f"{factor.low:g} to {factor.high:g}{unit}{far if beyond > width else ''}; the "
+                    "row is kept",
+                    rows=numbers[str(run)],
+                )
 
 
 def _fault(covariate: Covariate, value: float) -> str:

@@ -111,8 +111,9 @@ def _as_csv(
 ) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    # A comment is one cell, whatever it holds.
-    writer.writerows([f"# {name}: {value}"] for name, value in about)
+    # Not quoted: R and pandas know a comment by its first sign. A quote could open a cell.
+    for name, value in about:
+        text.write(f"# {name}: {value}".replace('"', "'") + "\r\n")
     writer.writerow(header)
     writer.writerows([_csv_cell(value) for value in row] for row in rows)
     # Spreadsheets take a file without a byte order mark for one in an old encoding.

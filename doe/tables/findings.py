@@ -25,10 +25,13 @@ class Findings:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def problem(self, text: str, *, row: int | None = None, column: str | None = None) -> None:
-        """Keep a problem; rows are numbered as a spreadsheet shows them."""
+    def problem(
+        self, text: str, *, row: int | Sequence[int] | None = None, column: str | None = None
+    ) -> None:
+        """Keep a problem of a row or several; rows are numbered as a spreadsheet shows them."""
+        rows = row if isinstance(row, Sequence) else [row]
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(f"{self._place([row], column)}: {text}")
+            self.problems.append(f"{self._place(rows, column)}: {text}")
         elif len(self.problems) == MAX_PROBLEMS:
             self.problems.append(f"{self.file_name}: further problems are not listed")
 
@@ -55,11 +58,26 @@ class Findings:
         )
 
     def _place(self, rows: Sequence[int | None], column: str | None) -> str:
-        numbers = [str(row) for row in rows if row is not None]
+        numbers = in_ranges([row for row in rows if row is not None])
         parts = [
             self.file_name,
             f"sheet '{self.sheet}'" if self.sheet is not None else "",
-            f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else "",
+            f"row{'s' if len(rows) > 1 else ''} {', '.join(numbers)}" if numbers else "",
             f"column '{column}'" if column is not None else "",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def in_ranges(numbers: Sequence[int]) -> list[str]:
+    """Return rising numbers in words, three or more in a row as a range: ``2 to 17``, ``20``."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return [
+        words
+        for part in parts
+        for words in ([f"{part[0]} to {part[-1]}"] if len(part) > 2 else map(str, part))
+    ]

@@ -17,7 +17,7 @@ from doe.factors import BlockFactor, ContinuousFactor
 from doe.responses import Goal, Response, Single, Specification
 from doe.runs import Design, Measurement
 from doe.space import FactorSpace
-from surrogates.linear.mixed import MixedModel
+from surrogates.linear.mixed_models.mixed import MixedModel
 from tests.campaigns.campaigns import ANA
 
 STORE = Path("bayeswell.sqlite")

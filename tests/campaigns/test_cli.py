@@ -234,7 +234,7 @@ def test_one_run_is_recorded_without_a_sheet(run: Run, store: Path) -> None:
 
     recorded = answer(run("record", "--run", "6", *words, "--json"))
 
-    assert recorded == {"runs": {"6": "done"}, "values": 2}
+    assert recorded == {"runs": {"6": "done"}, "values": 2, "notes": []}
 
 
 def test_a_table_of_other_runs_is_imported_with_its_own_headings(run: Run) -> None:

@@ -15,8 +15,10 @@ from campaigns.cli import app
 from campaigns.commands.design_options import KINDS, OPTIONS
 from campaigns.commands.designs import KindName
 from campaigns.commands.extending import Addition
+from campaigns.commands.option_words import ADDITIONS, in_options
+from doe.designs import full_factorial
 from doe.errors import ExperimentError
-from doe.factors import ContinuousFactor, MixtureComponent
+from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor, MixtureComponent
 from doe.space import FactorSpace
 from tests.campaigns.campaigns import ANA, corners, new_campaign, results
 
@@ -77,6 +79,9 @@ def test_every_kind_that_can_be_typed_is_known_and_takes_only_known_options() ->
         (("optimal", "--runs", "13", "--terms", "quadratic", "--replicates", "2"), 13),
         (("optimal", "--runs", "12", "--terms", "linear", "--criterion", "D", "--blocks", "3"), 12),
         (("split-plot", "--runs", "12", "--terms", "interaction", "--whole-plots", "4"), 12),
+        (("latin-hypercube", "--runs", "12", "--blocks", "3", "--terms", "linear"), 12),
+        (("doehlert", "--centre-points", "2", "--blocks", "2", "--terms", "linear"), 14),
+        (("full-factorial", "--blocks", "3", "--terms", "linear"), 8),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
 )
@@ -122,6 +127,32 @@ def test_a_split_plot_keeps_whole_plots_together_and_says_so(run: Run) -> None:
     plots = [row["whole plot"] for row in planned["table"]]
     assert sum(one != other for one, other in pairwise(plots)) == 3
     assert str(planned["randomisation"]).startswith("restricted: the order of whole plot was drawn")
+
+
+@pytest.mark.requirement("DOE-5", "DOE-8")
+def test_runs_are_planned_within_a_limit_of_cost(run: Run) -> None:
+    new_campaign(STORE, space=THREE).close()
+    words = ("optimal", "--runs", "10", "--terms", "linear", "--cost", "10 + 2 * feed")
+
+    dear = answer(run("design", *words, "--preview", "--json"))
+    cheap = answer(run("design", *words, "--cost-limit", "150", "--preview", "--json"))
+
+    assert dear["details"]["total_cost"] == pytest.approx(160)
+    assert cheap["details"]["total_cost"] <= 150
+    assert sum(10 + 2 * row["feed"] for row in cheap["table"]) == pytest.approx(
+        cheap["details"]["total_cost"]
+    )
+
+
+@pytest.mark.requirement("DOE-5")
+def test_fewer_runs_than_terms_are_planned_when_some_terms_are_only_possible(run: Run) -> None:
+    new_campaign(STORE, space=THREE).close()
+    words = ("--criterion", "bayesian D", "--terms", "linear", "--possible-terms", "quadratic")
+
+    found = answer(run("design", "optimal", "--runs", "8", *words, "--preview", "--json"))
+
+    assert found["n_runs"] == 8
+    assert found["runs"] is None
 
 
 @pytest.mark.requirement("DOE-13")
@@ -201,6 +232,43 @@ def test_further_runs_are_planned_beside_those_that_are_there(
 
 
 @pytest.mark.requirement("DOE-12")
+def test_the_block_of_further_runs_can_be_named(run: Run) -> None:
+    with new_campaign(STORE) as campaign:
+        campaign.seed(corners())
+
+    added = answer(run("augment", "centre-points", "--block", "week", "--preview", "--json"))
+
+    assert len({row["week"] for row in added["table"]}) == 1
+
+
+@pytest.mark.requirement("DOE-12")
+def test_axial_runs_stand_outside_the_ranges_only_when_that_is_asked_for(run: Run) -> None:
+    with new_campaign(STORE) as campaign:
+        campaign.seed(corners())
+    words = ("augment", "axial-points", "--variant", "rotatable", "--preview", "--json")
+
+    refused = run(*words)
+    added = answer(run(*words, "--beyond"))
+
+    assert refused.exit_code == 2
+    assert "--beyond" in refused.stderr
+    assert max(row["temperature"] for row in added["table"]) > 38
+
+
+@pytest.mark.requirement("DOE-12")
+def test_centre_points_are_counted_for_each_level_without_a_middle(run: Run) -> None:
+    space = FactorSpace((ContinuousFactor("pH", 6, 8), CategoricalFactor("resin", ("A", "B"))))
+    with new_campaign(STORE, space=space) as campaign:
+        campaign.seed(full_factorial(space))
+
+    added = answer(run("augment", "centre-points", "--runs", "2", "--preview", "--json"))
+    helped = " ".join(run("augment", "--help").stdout.replace("│", " ").split())
+
+    assert added["n_runs"] == 4
+    assert "for each combination of levels" in helped
+
+
+@pytest.mark.requirement("DOE-12")
 def test_a_lost_run_is_repaired_by_one_that_can_be_done(run: Run) -> None:
     with new_campaign(STORE) as campaign:
         campaign.seed(corners())
@@ -225,6 +293,27 @@ REFUSALS = {
     "more blocks than runs": (
         ("design", "optimal", "--runs", "4", "--terms", "linear", "--blocks", "9"),
         "4 runs cannot be done in 9 blocks",
+    ),
+    "blocks of runs that have none of their own, without a model": (
+        ("design", "sobol", "--runs", "8", "--blocks", "2"),
+        "give --terms beside --blocks",
+    ),
+    "blocks that a factorial does not have": (
+        ("design", "full-factorial", "--blocks", "3"),
+        "Take --blocks 2 or 4, or --replicates 3 with a block each, or divide the unblocked "
+        "design by --blocks 3 beside --terms",
+    ),
+    "axial runs outside the ranges": (
+        ("design", "central-composite", "--variant", "rotatable"),
+        "say --beyond if these settings are possible, take --variant inscribed",
+    ),
+    "a needed option of an optimal design": (
+        ("design", "optimal", "--runs", "20"),
+        "An optimal design needs",
+    ),
+    "an option of designs beside advice": (
+        ("design", "--advise", "--goal", "screen", "--budget", "9", "--levels", "3"),
+        "--levels means nothing beside --advise",
     ),
     "a model that cannot be read": (
         ("design", "optimal", "--runs", "9", "--terms", "pH*"),
@@ -257,3 +346,38 @@ def test_every_addition_has_its_maker() -> None:
     from campaigns.commands.extending import _MAKERS, _TAKES
 
     assert set(get_args(Addition)) == set(_MAKERS) == set(_TAKES)
+    assert set(get_args(Addition)) == set(ADDITIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        ("say axial='beyond' or take kind='inscribed'", "say --beyond or take --variant inscribed"),
+        ("kind='orthogonal blocks'.", "--variant 'orthogonal blocks'."),
+        ("Take n_blocks=2 or 4", "Take --blocks 2 or 4"),
+        ("by in_blocks(design, 3, terms, rng=rng).", "by --blocks 3 beside --terms."),
+        ("say with block= which one these are", "say with --block which one these are"),
+        ("leave out block='day'.", "leave out --block day."),
+        ("set centre_points=0, and replicates", "set --centre-points 0, and replicates"),
+        ("Choose n_runs=8 or 16", "Choose --runs 8 or 16"),
+        ("use full_factorial with levels=3", "use `design full-factorial` with --levels 3"),
+        ("use augment_optimal.", "use `augment optimal`."),
+        ("use split_plot_design", "use `design split-plot`"),
+        ("add runs by optimal_design(keep=...).", "add runs by `augment optimal`."),
+        ("such as factors=['A', 'B']", "such as --factor A --factor B"),
+        ("set change='hard' on it", "set `change: hard` on it"),
+        ("give potential=", "give --possible-terms"),
+        ("'feed_rate' is feed_rate=3, E=ABC", "'feed_rate' is feed_rate=3, E=ABC"),
+    ],
+)
+def test_a_refusal_names_what_can_be_typed(said: str, typed: str) -> None:
+    assert in_options(said) == typed
+
+
+def test_the_vessels_that_a_design_is_done_in_are_asked_for_by_option(run: Run) -> None:
+    space = FactorSpace((*THREE.factors, BlockFactor("vessel"), BlockFactor("day")))
+    new_campaign(STORE, space=space).close()
+
+    refused = run("design", "full-factorial", "--blocks", "2")
+
+    assert "say with --block which one these blocks are" in " ".join(refused.stderr.split())

@@ -250,6 +250,9 @@ PLOTS = {name: plot_of(layer) for name, layer in LAYERS.items()} | {
     "everything": plot_of(*LAYERS.values()),
     "nothing": plot_of(),
     "log axis": plot_of(LAYERS["line"], x=replace(X, scale="log")),
+    "a run far outside": plot_of(
+        Points("runs", np.array([33.0, 700.0]), VALUES[:2], names=("1", "2"))
+    ),
     "a limit": plot_of(Line("limit", PLACES, np.full(3, 4.0), "limit"), LAYERS["points"]),
 }
 

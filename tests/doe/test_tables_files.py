@@ -377,3 +377,13 @@ def test_a_workbook_with_damaged_parts_is_read_or_refused() -> None:
             read(made.getvalue())
         except TableError as error:
             assert "runs.csv" in str(error)  # noqa: PT017  # either way is right
+
+
+@pytest.mark.parametrize("words", ["mode: research, one, two", 'a "quoted" word', "plain"])
+def test_other_programs_skip_what_stands_above_the_header_of_a_csv_file(tmp_path, words):
+    path = tmp_path / "out.csv"
+    table = pd.DataFrame({"pH": [6.8, 7.2], "note": ["a, b", 'c "d"']})
+
+    write_table(path, table, title="Runs, all of them", metadata={"mode": words})
+
+    pd.testing.assert_frame_equal(pd.read_csv(path, comment="#"), table)

@@ -43,6 +43,13 @@ def test_a_run_that_stands_twice_with_different_settings_is_refused() -> None:
     )
 
 
+def test_blocks_that_nobody_filled_in_are_one_problem_with_their_rows() -> None:
+    rows = "".join(f"{run};7;{'1' if run == 5 else ''};3\n" for run in range(1, 17))
+    found = problems(f"run;pH;day;titre\n{rows}", space=FEW, responses=TITRE)
+    assert len(found) == 1
+    assert "rows 2 to 5, 7 to 17, column 'day': 15 runs have no value here" in found[0]
+
+
 def test_a_replicate_number_that_is_used_twice_is_refused() -> None:
     text = "run;pH;day;replicate;titre\nA;7;1;1;3\nA;7;1;1;4\nA;7;1;x;4\nA;7;1;0;4\n"
     found = problems(text, space=FEW, responses=TITRE)

@@ -160,3 +160,8 @@ def test_runs_keep_their_standard_order_when_they_are_randomised():
     assert sorted(randomised.run_order) == list(range(1, design.n_runs + 1))
     assert randomised.run_order != design.run_order
     assert randomised.seed == 7
+
+
+def test_more_levels_than_runs_can_be_done_are_refused_before_any_is_made() -> None:
+    with pytest.raises(DesignError, match=r"100000000000 levels of .*at most 10000 runs"):
+        full_factorial(continuous(2), levels=10**11)

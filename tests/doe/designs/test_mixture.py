@@ -266,7 +266,7 @@ def test_replicates_repeat_the_whole_design():
         ),
         (
             lambda: simplex_lattice(mixture(3, T), 2),
-            "besides the mixture, and process is None: say how a simplex lattice .* sets them",
+            "besides the mixture, and process is None: say how this design .* sets them",
         ),
         (lambda: simplex_lattice(mixture(3, T), 2, process="ccd"), "process is 'ccd'"),
         (lambda: simplex_lattice(mixture(3), 2, process="centre"), "has mixture components only"),
