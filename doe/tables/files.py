@@ -155,7 +155,11 @@ def _is_empty(cell: Cell) -> bool:
 def _is_comment(cells: Sequence[Cell]) -> bool:
     filled = [cell for cell in cells if not _is_empty(cell)]
     first = filled[0]
-    return len(filled) == 1 and isinstance(first, str) and first.startswith(("# ", "sep="))
+    if not isinstance(first, str):
+        return False
+    # A fact about the table may hold the separator.
+    is_fact = first.startswith("# ") and ": " in first
+    return is_fact or (len(filled) == 1 and first.startswith(("# ", "sep=")))
 
 
 def _read_text(name: str, data: bytes, recognised: Score) -> SheetRows:
