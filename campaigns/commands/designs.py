@@ -175,6 +175,7 @@ def show_design(
     table = planned.run_sheet()
     checked = preflight(planned, adds_to_others=adds_to_others)
     found = [(finding.severity, in_options(finding.sentence)) for finding in checked]
+    found += [("note", in_options(sentence)) for sentence in _remarks(planned)]
     if names is not None:
         table.insert(0, "run", [names[place - 1] for place in table["standard order"]])
     if as_json:
@@ -200,6 +201,18 @@ def show_design(
     if sheet is not None:
         say(f"The sheet to fill in: {sheet}")
         hint(f"When it is filled in: bayeswell import {quote(str(sheet))}")
+
+
+def _remarks(planned: "Design") -> list[str]:
+    """Return what the maker of a design wants to be known: what it assumed and what follows."""
+    remarks: list[str] = []
+    for name in ("note", "assumptions", "centre_runs"):
+        value = planned.details.get(name)
+        if isinstance(value, str):
+            remarks.append(value if name != "centre_runs" else f"centre runs: {value}")
+        elif isinstance(value, list | tuple):
+            remarks += [str(each) for each in value]
+    return remarks
 
 
 def _arguments(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from doe.augmentation.existing import AddedBlock, existing_runs
+from doe.augmentation.blocks import AddedBlock, original_levels
+from doe.augmentation.existing import ExistingRuns, existing_runs
 from doe.augmentation.gains import stacked
-from doe.errors import DesignError
+from doe.errors import DesignError, InvalidValueError
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 
@@ -58,7 +59,8 @@ def combined_design(
 ) -> Design:
     """Return the original runs and the additional ones as one design, the original ones first.
 
-    Where the additional runs are a block, the result has the blocks of both.
+    Where the additional runs are a block, the result has the blocks of both. Other blocks of the
+    original runs are left out, since the additional ones have no level yet: ``details`` names them.
 
     Args:
         runs: The runs that are done: a design, or a table of settings.
@@ -66,18 +68,22 @@ def combined_design(
         space: The factors of a table; those of ``added`` where absent.
 
     Raises:
-        InvalidValueError: If the runs lack a factor of the additional ones.
+        InvalidValueError: If the runs lack a factor of the additional ones, or these are no design.
         DesignError: If the original runs have no block where the additional ones do.
     """
+    if not isinstance(added, Design):
+        raise InvalidValueError(
+            f"added must be the design of the additional runs, got {added!r}: give what a function "
+            "of doe.augmentation returned."
+        )
     existing = existing_runs(runs, space or added.space)
     both = stacked(existing, added.runs)
     blocks: dict[str, tuple[str, ...]] = {}
     for name, levels in added.blocks.items():
         facts = added.details.get("block")
-        found = existing.blocks.get(name)
-        original = facts.get("original runs") if isinstance(facts, Mapping) else None
-        if found is None and isinstance(original, Sequence) and len(original) == 1:
-            found = (str(original[0]),) * existing.n_runs
+        said = facts.get("original runs") if isinstance(facts, Mapping) else None
+        listed = [str(level) for level in said] if isinstance(said, Sequence) else []
+        found = original_levels(existing, name, listed)
         if found is None:
             raise DesignError(
                 f"The additional runs have blocks '{name}', but the original runs do not say "
@@ -91,5 +97,17 @@ def combined_design(
         f"{runs.method if isinstance(runs, Design) else 'runs that are done'}; {added.method}",
         (*unknown, *(added.point_types or ("added",) * added.n_runs)),
         blocks=blocks,
-        details={"original_runs": existing.n_runs, "added_runs": added.n_runs},
+        details=_combined_facts(existing, added, blocks),
     )
+
+
+def _combined_facts(
+    existing: ExistingRuns, added: Design, blocks: Mapping[str, tuple[str, ...]]
+) -> dict[str, JSON]:
+    facts: dict[str, JSON] = {"original_runs": existing.n_runs, "added_runs": added.n_runs}
+    left_out = [
+        name
+        for name, levels in existing.blocks.items()
+        if not any(levels == both[: existing.n_runs] for both in blocks.values())
+    ]
+    return {**facts, "blocks_left_out": left_out} if left_out else facts

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from doe.augmentation.existing import added_block, existing_runs
+from doe.augmentation.blocks import AddedBlock, added_block
+from doe.augmentation.existing import ExistingRuns, check_rng, existing_runs
 from doe.augmentation.gains import ModelRuns, correlation, model_runs, number, stacked
 from doe.augmentation.models import named_interactions
 from doe.augmentation.search import (
@@ -45,14 +46,16 @@ def separate_effects(
 
     The model is the main effects and the named effects. Other two-factor interactions that are
     aliased with these are told from them as far as the runs go; ``still_aliased`` of ``details``
-    lists those that remain, which are taken as zero.
+    lists those that remain, which are taken as zero. Where the named effects are apart from each
+    other already, such as a single one, the two-factor interactions that equal them in all runs
+    stand in the model too: ``also_separated_from`` lists them.
     ``correlations`` has the correlation of each pair of named effects before and after, differences
     between blocks being taken out.
 
     Args:
         runs: The runs that are done.
         space: The factors of a table, or others than those of a design.
-        effects: Main effects and interactions, such as ``["A:B", "C:E"]``.
+        effects: Main effects and interactions, such as ``["A:B", "C:E"]`` or ``["AB", "CE"]``.
         rng: Source of the random starts.
         n_runs: How many runs to add; the fewest that separate the effects where absent.
         block: Name of the block factor that tells the added runs from the original ones.
@@ -60,41 +63,51 @@ def separate_effects(
             the difference between the blocks then takes one run.
 
     Raises:
-        DesignError: If the effects are separate already, or cannot be separated in this space.
+        DesignError: If the effects are separate already, cannot be separated in this space, or
+            cannot be read.
         TooFewRunsError: If ``n_runs`` are too few.
-        ExpressionError: If an effect cannot be read.
 
     Source:
         Augmentation by D-optimal runs: Dykstra (1971), Technometrics 13, 682-688; effects that only
         may matter: DuMouchel and Jones (1994), Technometrics 36, 37-47.
     """
     existing = existing_runs(runs, space)
+    check_rng(rng)
     formulas = named_interactions(effects, existing.space)
-    formula = " + ".join([linear_terms(existing.space).formula, *formulas])
-    terms = parse_terms(formula, existing.space)
-    named = [parse_terms(f"0 + {text}", existing.space).terms[0] for text in formulas]
     where = added_block(existing, block, in_new_block=in_new_block)
-    was = model_runs(terms, existing.settings, existing, where.before())
-    if n_runs is None and was.estimable().all():
+    terms, alike = _model(existing, where, formulas)
+    if n_runs is None and _told_apart(terms, existing, where):
         raise DesignError(
-            f"The runs that are done tell {', '.join(effects)} and the main effects apart already: "
-            "no run is needed; give n_runs for more precision."
+            f"The runs that are done tell {', '.join(effects)} and the main effects apart already, "
+            "and no other two-factor interaction equals one of them: no run is needed; give n_runs "
+            "for more precision."
         )
+    named = [parse_terms(f"0 + {text}", existing.space).terms[0] for text in (*formulas, *alike)]
+    was = model_runs(terms, existing.settings, existing, where.before())
     search = prepare(existing, where, terms=terms, rng=rng)
     fewest = fewest_runs(search)
     count = fewest if n_runs is None else check_count(n_runs, "n_runs", at_least=1)
-    others = _aliased_with(named, search)
-    chosen = best_runs(guarded(search, others) if others else search, count, criterion="D", rng=rng)
+    others = _overlapping(named, terms, existing, where, more_than=_OVERLAP)
+    chosen = best_runs(_guarded(search, others), count, criterion="D", rng=rng)
     added = search.settings(chosen)
     now = model_runs(terms, stacked(existing, added), existing, where.after(count))
     details: dict[str, JSON] = {
         "effects": list(effects),
+        "also_separated_from": list(alike),
         "fewest_runs": fewest,
         "correlations": _correlations(named, search, was, now),
         "still_aliased": _still_aliased(named, search, added),
     }
-    method = f"runs that separate {', '.join(effects)}"
-    return searched_design(search, chosen, method=method, details=details)
+    return searched_design(
+        search, chosen, method=f"runs that separate {', '.join(effects)}", details=details
+    )
+
+
+def _guarded(search: Search, others: Sequence[str]) -> Search:
+    """Return the search that tells the model from other effects too, if there are any."""
+    if not others:
+        return search
+    return guarded(search, parse_terms(" + ".join(["0", *others]), search.existing.space))
 
 
 def _correlations(
@@ -120,22 +133,52 @@ def _places(term: Term, terms: Terms, space: FactorSpace) -> list[int]:
     return [i for i, column in enumerate(model_columns(terms, space)) if column.term == term]
 
 
-def _aliased_with(named: Sequence[Term], search: Search) -> Terms | None:
+def _model(
+    existing: ExistingRuns, where: AddedBlock, formulas: Sequence[str]
+) -> tuple[Terms, list[str]]:
+    """Return the model, and the two-factor interactions in it that nobody named.
+
+    These equal a named effect in all runs, while the named ones are apart from each other.
+    """
+    space = existing.space
+    linear = linear_terms(space).formula
+    terms = parse_terms(" + ".join([linear, *formulas]), space)
+    if not _told_apart(terms, existing, where):
+        return terms, []
+    named = [parse_terms(f"0 + {text}", space).terms[0] for text in formulas]
+    alike = _overlapping(named, terms, existing, where, more_than=_ALIASED)
+    return parse_terms(" + ".join([linear, *formulas, *alike]), space), alike
+
+
+def _told_apart(terms: Terms, existing: ExistingRuns, where: AddedBlock) -> bool:
+    done = model_runs(terms, existing.settings, existing, where.before())
+    return bool(done.estimable().all())
+
+
+def _overlapping(
+    named: Sequence[Term],
+    terms: Terms,
+    existing: ExistingRuns,
+    where: AddedBlock,
+    *,
+    more_than: float,
+) -> list[str]:
     """Return the two-factor interactions outside the model that overlap with a named effect."""
-    existing, terms = search.existing, search.terms
     space, whole = existing.space, interaction_terms(existing.space)
-    blocks = search.block.before()
-    left = model_runs(terms, existing.settings, existing, blocks).adjusted()
-    right = model_runs(whole, existing.settings, existing, blocks).adjusted()
+    left = model_runs(terms, existing.settings, existing, where.before()).adjusted()
+    right = model_runs(whole, existing.settings, existing, where.before()).adjusted()
     places = [i for term in named for i in _places(term, terms, space)]
-    found = [
+    return [
         ":".join(map(formula_name, term.factors))
         for term in whole.terms
-        if term.order == 2 and term not in terms.terms
-        for j in _places(term, whole, space)[:1]
-        if any(abs(correlation(left[:, i], right[:, j])) > _OVERLAP for i in places)
+        if term.order == 2
+        and term not in terms.terms
+        and any(
+            abs(correlation(left[:, i], right[:, j])) > more_than
+            for i in places
+            for j in _places(term, whole, space)
+        )
     ]
-    return parse_terms(" + ".join(["0", *found]), space) if found else None
 
 
 def _still_aliased(named: Sequence[Term], search: Search, added: "pd.DataFrame") -> list[str]:

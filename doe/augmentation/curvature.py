@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import FloatArray
-from doe.augmentation.existing import AddedBlock, ExistingRuns, added_block, existing_runs
+from doe.augmentation.blocks import added_block
+from doe.augmentation.existing import check_rng, existing_runs
 from doe.augmentation.gains import average_variances, gains, model_runs
-from doe.augmentation.models import with_squares
 from doe.augmentation.points import axial_factors, axial_runs
-from doe.augmentation.search import (
-    Criterion,
-    best_runs,
-    fewest_runs,
-    prepare,
-    searched_design,
-)
+from doe.augmentation.search import Criterion, best_runs, fewest_runs, prepare, searched_design
+from doe.augmentation.squares import Squares, fewest_for_squares, runs_for_squares
 from doe.coding import natural_values
 from doe.designs.assembly import Plan, assemble, centre_runs, check_count
 from doe.errors import DesignError, UnknownNameError
@@ -45,9 +40,11 @@ def estimate_curvature(
     """Return the runs to add so that the squares of factors can be estimated one by one.
 
     The model is the main effects, the two-factor interactions that the runs can estimate, and the
-    squares. Without ``n_runs`` these are the fewest runs; axial and centre runs are taken when they
-    are as few as the D-optimal ones. ``details`` says which was chosen and why, and what axial runs
-    would achieve.
+    squares of all factors that have a middle: a square that is asked for is told from those that
+    are not, though these themselves may stay aliased with each other and with the intercept.
+    Without ``n_runs`` these are the fewest runs; axial and centre runs are taken when they are as
+    few as the optimal ones. ``details`` says which was chosen and why, what axial runs would
+    achieve, and with what the squares were aliased.
 
     Args:
         runs: The runs that are done.
@@ -69,20 +66,21 @@ def estimate_curvature(
         Technometrics 13, 682-688: augmentation by D-optimal runs.
     """
     existing = existing_runs(runs, space)
+    check_rng(rng)
     squared = axial_factors(existing.space, factors)
     where = added_block(existing, block, in_new_block=in_new_block)
-    _, terms = with_squares(existing, where, squared)
-    was = model_runs(terms, existing.settings, existing, where.before())
-    if n_runs is None and was.estimable().all():
-        raise DesignError(
-            f"The runs that are done can estimate the squares of {', '.join(squared)} already: no "
-            "run is needed; give n_runs for more precision."
-        )
-    search = prepare(existing, where, terms=terms, rng=rng)
-    fewest = fewest_runs(search)
+    task = Squares(existing, where, squared)
+    if n_runs is None:
+        task.refuse_known()
+    search = prepare(existing, where, terms=task.terms, rng=rng)
+    fewest = fewest_for_squares(task, search, rng)
     count = fewest if n_runs is None else check_count(n_runs, "n_runs", at_least=1)
-    facts: dict[str, JSON] = {"squares": list(squared), "fewest_runs": fewest}
-    axial = _axial_design(existing, where, squared, terms)
+    facts: dict[str, JSON] = {
+        "squares": list(squared),
+        "fewest_runs": fewest,
+        "aliased_before": task.aliased_squares(),
+    }
+    axial = _axial_design(task)
     if axial is not None:
         facts["axial_alternative"] = {
             "runs": axial.n_runs,
@@ -91,10 +89,10 @@ def estimate_curvature(
         if axial.n_runs == count:
             facts["chosen_because"] = f"axial and centre runs are as few as any, {count}"
             return _replaced(axial, {**axial.details, **facts})
-    facts["chosen_because"] = _reason(n_runs, count, axial)
-    chosen = best_runs(search, count, criterion="D", rng=rng)
+    facts["chosen_because"] = _reason(n_runs, count, axial, task.kind)
+    chosen = runs_for_squares(task, search, count, fewest, rng=rng)
     method = f"runs that estimate the curvature of {', '.join(squared)}"
-    return searched_design(search, chosen, method=method, details=facts)
+    return searched_design(replace(search, terms=task.whole), chosen, method=method, details=facts)
 
 
 def extend_screening_to_surface(
@@ -136,6 +134,7 @@ def extend_screening_to_surface(
         project onto response surfaces; Dykstra (1971), Technometrics 13, 682-688: augmentation.
     """
     existing = existing_runs(runs, space)
+    check_rng(rng)
     active = _checked_factors(existing.space, factors)
     held = _held(existing.space, active, inactive or {})
     terms = _quadratic_of(existing.space, active)
@@ -163,10 +162,9 @@ def extend_screening_to_surface(
     return searched_design(search, chosen, method=method, details=facts)
 
 
-def _axial_design(
-    existing: ExistingRuns, where: AddedBlock, squared: Sequence[str], terms: Terms
-) -> Design | None:
+def _axial_design(task: Squares) -> Design | None:
     """Return axial runs, and a centre run where blocks need one; None where they do not fit."""
+    existing, where, squared = task.existing, task.where, task.squared
     space = existing.space
     if space.mixture or any(isinstance(f, CategoricalFactor) for f in space.searched):
         return None
@@ -186,8 +184,8 @@ def _axial_design(
         except DesignError:
             # Constraints cut the axes off: the optimal runs stay inside them.
             return None
-        found = gains(terms, existing, design.runs, where.after(design.n_runs))
-        if not found["not_estimable"]:
+        if task.are_told_with(design.runs):
+            found = gains(task.whole, existing, design.runs, where.after(design.n_runs))
             return _replaced(design, {**design.details, **found})
     return None
 
@@ -207,17 +205,17 @@ def _of_squares(design: Design, squared: Sequence[str]) -> JSON:
     return found
 
 
-def _reason(n_runs: int | None, count: int, axial: Design | None) -> str:
+def _reason(n_runs: int | None, count: int, axial: Design | None, kind: str) -> str:
     if n_runs is not None:
-        return f"the D-optimal {count} runs, as many as asked for"
+        return f"the {kind} {count} runs, as many as asked for"
     if axial is None:
-        return f"the fewest runs, {count}, D-optimal; axial runs do not fit or do not suffice"
-    return f"the fewest runs, {count}, D-optimal; axial runs would be {axial.n_runs}"
+        return f"the fewest runs, {count}, {kind}; axial runs do not fit or do not suffice"
+    return f"the fewest runs, {count}, {kind}; axial runs would be {axial.n_runs}"
 
 
 def _checked_factors(space: FactorSpace, factors: Sequence[str]) -> tuple[str, ...]:
-    unknown = [name for name in factors if name not in space.names]
-    if unknown or not factors or isinstance(factors, str):
+    is_list = isinstance(factors, Sequence) and not isinstance(factors, str)
+    if not is_list or not factors or any(name not in space.names for name in factors):
         raise UnknownNameError(
             f"factors must name active factors, got {factors!r}; those that are varied are "
             f"{list(space.names)}."
@@ -234,6 +232,8 @@ def _checked_factors(space: FactorSpace, factors: Sequence[str]) -> tuple[str, .
 def _held(
     space: FactorSpace, active: Sequence[str], inactive: Mapping[str, Value]
 ) -> dict[str, Value]:
+    if not isinstance(inactive, Mapping):
+        raise DesignError(f"inactive must give a setting for each name, got {inactive!r}.")
     wrong = [name for name in inactive if name not in space.names or name in active]
     if wrong:
         raise UnknownNameError(

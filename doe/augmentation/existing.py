@@ -1,4 +1,4 @@
-"""The runs that are done, and the block that further runs make beside them."""
+"""The runs that are done, as further runs are planned beside them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,21 @@ import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
 from doe.block_columns import block_columns
-from doe.designs.blocks import with_block
+from doe.designs.added_blocks import is_own_block
 from doe.errors import DesignError, InvalidValueError
 from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor
-from doe.runs import JSON, Design
+from doe.runs import Design
 from doe.space import FactorSpace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORIGINAL, ADDED = "original", "added"
+ORIGINAL = "original"
 # Achieved settings are replicates within this share of the range where a factor has no tolerance.
 _REPLICATE = 0.02
+# A setting farther outside than this, in ranges, is a wrong unit rather than a run to learn from.
+_FAR = 10.0
+_SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +34,16 @@ class ExistingRuns:
         settings: In natural units, one row per run, columns in the order of the factors.
         point_types: What each run was; empty where nobody said.
         blocks: For each block factor that is known, the level of each run.
+        random: Which of these have levels that are a sample of many: whole plots, days.
+        remarks: What is odd about the runs, in words.
     """
 
     space: FactorSpace
     settings: "pd.DataFrame"
     point_types: tuple[str, ...]
     blocks: Mapping[str, tuple[str, ...]]
+    random: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def n_runs(self) -> int:
@@ -58,53 +65,6 @@ class ExistingRuns:
         return np.array(columns, dtype=np.float64).T
 
 
-@dataclass(frozen=True, slots=True)
-class AddedBlock:
-    """Where the further runs stand among the blocks.
-
-    Attributes:
-        space: The factors, with the block factor if there is one.
-        name: Of the block factor; None when there are no blocks.
-        original: The block of each run that is done; empty without blocks.
-        added: The block of the further runs.
-    """
-
-    space: FactorSpace
-    name: str | None
-    original: tuple[str, ...] = ()
-    added: str = ADDED
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the further runs are a block of their own."""
-        return self.name is not None and self.added not in self.original
-
-    def before(self) -> dict[str, tuple[str, ...]]:
-        """Return the blocks of the runs that are done."""
-        return {self.name: self.original} if self.name is not None else {}
-
-    def of_added(self, n_runs: int) -> dict[str, tuple[str, ...]]:
-        """Return the blocks of the further runs."""
-        return {self.name: (self.added,) * n_runs} if self.name is not None else {}
-
-    def after(self, n_runs: int) -> dict[str, tuple[str, ...]]:
-        """Return the blocks of both, the runs that are done first."""
-        added = self.of_added(n_runs)
-        return {name: (*levels, *added[name]) for name, levels in self.before().items()}
-
-    def facts(self) -> dict[str, JSON]:
-        """Return what the details of a design say about its block."""
-        if self.name is None:
-            return {"block": "none: the runs are taken as done under the same conditions"}
-        return {
-            "block": {
-                "factor": self.name,
-                "original runs": list(dict.fromkeys(self.original)),
-                "added runs": self.added,
-            }
-        }
-
-
 def existing_runs(runs: "Design | pd.DataFrame", space: FactorSpace | None) -> ExistingRuns:
     """Return runs that are done, from a design or from a table of settings.
 
@@ -114,55 +74,36 @@ def existing_runs(runs: "Design | pd.DataFrame", space: FactorSpace | None) -> E
 
     Raises:
         InvalidValueError: If a table has no space, lacks a factor, or has empty settings or unknown
-            levels.
+            levels, or runs are far outside the ranges.
         DesignError: If there is no run.
     """
+    _check_kinds(runs, space)
     if isinstance(runs, Design):
         space = space or runs.space
         table, types, blocks = runs.runs, runs.point_types, dict(runs.blocks)
+        whole_plots = runs.whole_plots
     elif space is None:
         raise InvalidValueError(
             "Runs in a table need the factor space that they belong to: give space=."
         )
     else:
-        table, types = runs, ()
+        table, types, whole_plots = runs, (), ()
         space.check_columns(table)
-        names = [f.name for f in space.blocks if f.name in table.columns]
-        blocks = {n: tuple(map(str, table[n])) for n in names if not table[n].isna().any()}
+        blocks = _blocks_of(table, space)
     space.check_columns(table)
     if len(table) == 0:
         raise DesignError("There are no runs to add to: make a design first.")
     settings = table[list(space.names)].reset_index(drop=True)
     _check_settings(space, settings)
-    return ExistingRuns(space, settings, types or ("",) * len(settings), blocks)
-
-
-def added_block(existing: ExistingRuns, block: str | None, *, in_new_block: bool) -> AddedBlock:
-    """Return the block of the further runs: a new one, or the last of those that are there.
-
-    Args:
-        existing: The runs that are done.
-        block: Name of the block factor; chosen by ``with_block`` where absent.
-        in_new_block: Whether the further runs are a block of their own.
-
-    Raises:
-        DesignError: If the block factor cannot be chosen or named so.
-    """
-    space, known = existing.space, dict(existing.blocks)
-    if block is None and len(known) == 1:
-        block = next(iter(known))
-    if not in_new_block and not (known if block is None else block in known):
-        return AddedBlock(space, None)
-    if block is None and len(known) > 1:
-        raise DesignError(
-            f"The runs have the blocks {list(known)}: say with block= which of these tells the "
-            "added runs from the original ones."
-        )
-    wider, name = with_block(space, block)
-    if name not in known:
-        return AddedBlock(wider, name, (ORIGINAL,) * existing.n_runs, ADDED)
-    levels = known[name]
-    return AddedBlock(wider, name, levels, _next_level(levels) if in_new_block else levels[-1])
+    sampled = {factor.name for factor in space.blocks if factor.random} | set(whole_plots)
+    return ExistingRuns(
+        space,
+        settings,
+        types or ("",) * len(settings),
+        blocks,
+        random=tuple(name for name in blocks if name in sampled),
+        remarks=_remarks(space, settings),
+    )
 
 
 def replicate_groups(existing: ExistingRuns, added: "pd.DataFrame") -> list[int]:
@@ -235,14 +176,86 @@ def _check_settings(space: FactorSpace, settings: "pd.DataFrame") -> None:
                 )
 
 
-def _next_level(levels: Sequence[str]) -> str:
-    if all(level.isdecimal() for level in levels):
-        return str(max(map(int, levels)) + 1)
-    number, level = 1, ADDED
-    while level in levels:
-        number += 1
-        level = f"{ADDED} {number}"
-    return level
+def _check_kinds(runs: object, space: object) -> None:
+    import pandas as pd
+
+    if not isinstance(runs, Design | pd.DataFrame):
+        raise InvalidValueError(
+            f"runs must be a design or a table of settings, got {runs!r}: give the runs that are "
+            "done."
+        )
+    if space is not None and not isinstance(space, FactorSpace):
+        raise InvalidValueError(f"space must be a FactorSpace, got {space!r}.")
+
+
+def check_rng(rng: object) -> np.random.Generator:
+    """Return a source of random draws.
+
+    Raises:
+        InvalidValueError: If it is none.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise InvalidValueError(
+            f"rng must be a random generator, got {rng!r}: write rng=numpy.random.default_rng(1)."
+        )
+    return rng
+
+
+def _blocks_of(table: "pd.DataFrame", space: FactorSpace) -> dict[str, tuple[str, ...]]:
+    """Return the blocks whose levels all runs of a table have.
+
+    Runs without a level of what earlier additions brought along are those they were added to.
+    """
+    blocks = {}
+    for factor in space.blocks:
+        if factor.name not in table.columns or table[factor.name].isna().all():
+            continue
+        levels = table[factor.name]
+        if is_own_block(factor.name):
+            levels = levels.astype(object).where(levels.notna(), ORIGINAL)
+        if not levels.isna().any():
+            blocks[factor.name] = tuple(map(str, levels))
+    return blocks
+
+
+def _remarks(space: FactorSpace, settings: "pd.DataFrame") -> tuple[str, ...]:
+    """Return which runs lie outside the ranges, having refused those that lie far outside.
+
+    Raises:
+        InvalidValueError: If one does.
+    """
+    found = []
+    for factor in space.searched:
+        if not isinstance(factor, ContinuousFactor | DiscreteFactor):
+            continue
+        values = settings[factor.name].to_numpy(dtype=np.float64)
+        ends = np.array([factor.low, factor.high])
+        if isinstance(factor, ContinuousFactor) and factor.scale == "log":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                beyond = _beyond(np.log(values), np.log(ends))
+        else:
+            beyond = _beyond(values, ends)
+        expected = f"expected {factor.low:g} to {factor.high:g} {factor.unit}".rstrip()
+        # Not a number, as the logarithm of a negative setting is, is far outside too.
+        far = np.flatnonzero(~(beyond <= _FAR))
+        if far.size:
+            raise InvalidValueError(
+                f"Run {far[0] + 1} has '{factor.name}' at {values[far[0]]:g}, more than {_FAR:g} "
+                f"times the range away; {expected}: correct the setting or its unit, or leave the "
+                "run out."
+            )
+        outside = np.flatnonzero(beyond > 1e-9)
+        if outside.size:
+            shown = ", ".join(f"run {row + 1} at {values[row]:g}" for row in outside[:_SHOWN])
+            more = f" and {len(outside) - _SHOWN} more" if len(outside) > _SHOWN else ""
+            found.append(f"'{factor.name}' lies outside its range in {shown}{more}; {expected}.")
+    return tuple(found)
+
+
+def _beyond(values: FloatArray, ends: FloatArray) -> FloatArray:
+    """Return how far values lie outside two ends, in distances between these."""
+    outside = np.maximum(np.maximum(ends[0] - values, values - ends[1]), 0.0)
+    return np.asarray(outside / (ends[1] - ends[0]), dtype=np.float64)
 
 
 def _tolerance(factor: object) -> float:

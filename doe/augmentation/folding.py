@@ -1,6 +1,6 @@
 """Which factors to fold over, so that the effects that are asked for become clear."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
-from doe.augmentation.existing import ORIGINAL, existing_runs, is_centre
+from doe.augmentation.blocks import not_counted, original_levels
+from doe.augmentation.existing import existing_runs, is_centre
 from doe.augmentation.gains import gains
+from doe.augmentation.models import named_term
 from doe.designs.aliasing import two_level_signs
-from doe.designs.folding import fold_over
+from doe.designs.folding import fold_over, refuse_mixture
 from doe.errors import DesignError
 from doe.factors import CategoricalFactor
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
-from doe.terms import interaction_terms, parse_terms
+from doe.terms import interaction_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,15 +77,14 @@ def add_fold_over(
         runs: Two-level runs, with or without centre runs; a table is read as the two levels of
             each factor that its settings are nearest to.
         space: The factors of a table, or others than those of a design.
-        free: Main effects and two-factor interactions, such as ``["A", "B:C"]``.
+        free: Main effects and two-factor interactions, such as ``["A", "B:C"]`` or ``["BC"]``.
         factors: The factors in which to exchange high and low.
         block: Name of the block factor that tells the added runs from the original ones.
         centre_points: How many of the design's centre runs are done again; all where absent.
 
     Raises:
-        DesignError: If the runs are no two-level design, both or wrong effects are named, or no
-            fold-over frees them; says which pairs stay.
-        ExpressionError: If an effect cannot be read.
+        DesignError: If the runs are no two-level design or hold a mixture, wrong effects are named,
+            or no fold-over frees them; says which pairs stay.
 
     Source:
         Li and Lin (2003), Technometrics 45, 142-149: optimal foldover plans; Montgomery (2017),
@@ -118,9 +119,10 @@ def _two_level_design(runs: "Design | pd.DataFrame", space: FactorSpace | None) 
     Raises:
         DesignError: If a factor is neither near its two levels nor at its middle.
     """
-    if isinstance(runs, Design):
-        return runs if space is None else replace(runs, space=space)
     existing = existing_runs(runs, space)
+    refuse_mixture(existing.space)
+    if isinstance(runs, Design):
+        return replace(runs, space=existing.space)
     centre = is_centre(existing)
     planned = existing.settings.copy()
     for factor in existing.space.searched:
@@ -229,11 +231,13 @@ def _subsets(n_factors: int) -> list[int]:
 
 
 def _named_effects(free: Sequence[str], space: FactorSpace) -> list[tuple[int, ...]]:
+    if isinstance(free, str) or not isinstance(free, Sequence):
+        raise DesignError(f"free must be a list of effects, such as ['A', 'B:C'], got {free!r}.")
     effects = []
     for text in free:
-        term = parse_terms(f"0 + {text}", space).terms
-        powers = term[0].powers if len(term) == 1 else ()
-        if not 1 <= len(powers) <= 2 or any(power != 1 for _, power in powers):
+        term = named_term(text, space)
+        powers = term.powers if term is not None else ()
+        if not 1 <= len(powers) <= 2:
             raise DesignError(
                 f"free names '{text}', which is neither a factor nor an interaction of two, such "
                 f"as '{space.names[0]}' or '{space.names[0]}:{space.names[-1]}'."
@@ -258,17 +262,26 @@ def _with_facts(design: Design, added: Design, overlaps: _Overlaps, why: str) ->
         "still_aliased": [text for text, stay in zip(texts, stays, strict=True) if stay],
     }
     existing = existing_runs(design, None)
-    blocks = {
-        name: (*existing.blocks.get(name, (ORIGINAL,) * existing.n_runs), *levels)
-        for name, levels in added.blocks.items()
-    }
+    said = added.details["block"]
+    assert isinstance(said, Mapping)
+    found = said["original runs"]
+    assert isinstance(found, Sequence)
+    listed = [str(level) for level in found]
+    blocks = {}
+    for name, levels in added.blocks.items():
+        original = original_levels(existing, name, listed)
+        assert original is not None
+        blocks[name] = (*original, *levels)
     facts |= gains(interaction_terms(design.space), existing, added.runs, blocks)
-    name, levels = list(added.blocks.items())[-1]
-    facts["block"] = {
-        "factor": name,
-        "original runs": list(dict.fromkeys(blocks[name][: existing.n_runs])),
-        "added runs": list(dict.fromkeys(levels)),
-    }
+    recorded = [f.name for f in added.space.blocks if f.name not in added.blocks]
+    if recorded:
+        facts["blocks_to_fill_in"] = recorded
+    left_out = [
+        n for n, v in existing.blocks.items() if v not in (b[: len(v)] for b in blocks.values())
+    ]
+    remarks = [*existing.remarks, *not_counted(existing, left_out)]
+    if remarks:
+        facts["assumptions"] = list(remarks)
     return replace(added, details={**added.details, **facts})
 
 

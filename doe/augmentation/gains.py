@@ -110,7 +110,9 @@ def gains(
     """Return what further runs achieve for a model, plain JSON for the details of a design.
 
     Variances are in variances of one run, in coded units, with differences between blocks taken
-    out; None stands for a term that cannot be estimated.
+    out; None stands for a term that cannot be estimated. The intercept is that of the mean of the
+    blocks (coded to sum to zero), each counting alike, as ``evaluate`` has it; a small new block
+    can make its variance larger.
 
     Args:
         terms: The model.
@@ -130,6 +132,7 @@ def gains(
         "runs": {"before": existing.n_runs, "after": existing.n_runs + len(added)},
         "newly_estimable": [n for n, a, b in zip(before.names, was, now, strict=True) if b > a],
         "not_estimable": [n for n, b in zip(before.names, now, strict=True) if not b],
+        "coefficients_refer_to": "the mean of the blocks" if any(blocks.values()) else "all runs",
         "coefficient_variances": {
             name: {"before": number(one), "after": number(other)}
             for name, one, other in zip(before.names, old, new, strict=True)
@@ -173,18 +176,9 @@ def average_variances(
     before = model_runs(terms, existing.settings, existing, old_blocks)
     after = model_runs(terms, stacked(existing, added), existing, blocks)
     return {
-        "before": _over_blocks(before, old_blocks).average_variance(moments),
-        "after": _over_blocks(after, blocks).average_variance(moments),
+        "before": before.average_variance(moments),
+        "after": after.average_variance(moments),
     }
-
-
-def _over_blocks(model: ModelRuns, blocks: Mapping[str, Sequence[str]]) -> ModelRuns:
-    """Return a model whose terms refer to the mean of the blocks instead of the first block."""
-    shares = [1.0 / len(set(levels)) for levels in blocks.values() for _ in set(levels)]
-    firsts = np.cumsum([0, *(len(set(levels)) for levels in blocks.values())])[:-1]
-    matrix = model.matrix.copy()
-    matrix[:, len(model.names) :] -= np.delete(shares, firsts)
-    return ModelRuns(model.names, matrix)
 
 
 def stacked(existing: ExistingRuns, added: "pd.DataFrame") -> "pd.DataFrame":

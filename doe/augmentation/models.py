@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from doe.augmentation.existing import AddedBlock, ExistingRuns
+from doe.augmentation.blocks import AddedBlock
+from doe.augmentation.existing import ExistingRuns
 from doe.augmentation.gains import model_runs
-from doe.errors import DesignError
+from doe.designs.aliasing import letters
+from doe.designs.fractions import parse_word
+from doe.errors import DesignError, ExpressionError
 from doe.formulas import formula_name
 from doe.space import FactorSpace
 from doe.terms import (
+    Term,
     Terms,
     interaction_terms,
     linear_terms,
@@ -16,26 +20,45 @@ from doe.terms import (
 )
 
 
-def named_interactions(effects: Sequence[str], space: FactorSpace) -> list[str]:
-    """Return effects of two or more factors as formulas, having refused what is none.
+def named_term(text: str, space: FactorSpace) -> Term | None:
+    """Return an effect such as ``A``, ``A:B`` or ``AB``; None where it is no single effect.
+
+    Letters are those of the alias tables, see ``doe.designs.aliasing.letters``.
 
     Raises:
-        DesignError: If fewer than one effect is named, or one is no product of different factors.
-        ExpressionError: If one cannot be read.
+        DesignError: If it cannot be read, or names an unknown factor.
     """
-    if isinstance(effects, str) or not effects:
+    if not isinstance(text, str):
+        raise DesignError(f"An effect is a text such as '{space.names[0]}', got {text!r}.")
+    try:
+        terms = parse_terms(f"0 + {text}", space).terms
+    except ExpressionError:
+        # Not a formula of names: letters, of which the message speaks if they are none either.
+        names = [space.names[place] for place in parse_word(text, letters(space), space.names)]
+        terms = parse_terms("0 + " + ":".join(map(formula_name, names)), space).terms
+    is_plain = len(terms) == 1 and not terms[0].expressions
+    return terms[0] if is_plain and all(power == 1 for _, power in terms[0].powers) else None
+
+
+def named_interactions(effects: Sequence[str], space: FactorSpace) -> list[str]:
+    """Return effects of one or more factors as formulas, having refused what is none.
+
+    Raises:
+        DesignError: If no effect is named, or one is no product of different factors.
+    """
+    if isinstance(effects, str) or not isinstance(effects, Sequence) or not effects:
         raise DesignError(
             f"effects must be a list of effects, such as ['A:B', 'C:D'], got {effects!r}."
         )
     formulas = []
     for text in effects:
-        terms = parse_terms(f"0 + {text}", space).terms
-        if len(terms) != 1 or terms[0].expressions or any(p != 1 for _, p in terms[0].powers):
+        term = named_term(text, space)
+        if term is None or not term.powers:
             raise DesignError(
                 f"effects names '{text}', which is no main effect or interaction, such as "
                 f"'{':'.join(space.names[:2])}': name single effects."
             )
-        formulas.append(":".join(map(formula_name, terms[0].factors)))
+        formulas.append(":".join(map(formula_name, term.factors)))
     return list(dict.fromkeys(formulas))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from doe.arrays import BoolArray
 from doe.augmentation.additions import added_design
-from doe.augmentation.existing import AddedBlock, ExistingRuns, added_block, existing_runs
+from doe.augmentation.blocks import AddedBlock, added_block
+from doe.augmentation.existing import ExistingRuns, check_rng, existing_runs
 from doe.augmentation.gains import average_variances, gains
 from doe.designs.assembly import check_count
 from doe.designs.optimal import optimal_design
@@ -63,6 +64,7 @@ def augment_optimal(
     if criterion not in get_args(Criterion):
         raise DesignError(f"criterion is {criterion!r}; expected one of D, A, I, G.")
     existing = existing_runs(runs, space)
+    check_rng(rng)
     where = added_block(existing, block, in_new_block=in_new_block)
     count = check_count(n_runs, "n_runs", at_least=1)
     method = f"{criterion}-optimal additional runs"
@@ -114,6 +116,7 @@ def extend_range(
         Box and Draper (1959), J. American Statistical Association 54, 622-654.
     """
     existing = existing_runs(runs, wider_space)
+    check_rng(rng)
     old = runs.space if isinstance(runs, Design) else None
     reached = {f.name: _reached(f, existing, old) for f in wider_space.searched}
     widened = [f.name for f in wider_space.searched if _is_wider(f, reached[f.name])]

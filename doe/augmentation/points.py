@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from doe.augmentation.blocks import AddedBlock, added_block
 from doe.augmentation.existing import (
-    AddedBlock,
     ExistingRuns,
-    added_block,
     existing_runs,
     has_middle,
     is_centre,
@@ -45,11 +44,13 @@ def add_centre_points(
 
     ``details`` gives the degrees of freedom before and after: ``pure_error`` among equal runs of
     the same block, ``curvature`` of the test of the mean at the centre against the main effects.
+    ``centre_runs`` says how many runs that is, and at which combinations of levels.
 
     Args:
         runs: The runs that are done.
         space: The factors of a table, or others than those of a design.
-        centre_points: How many centre runs, for each combination of levels that have no middle.
+        centre_points: How many centre runs, for each combination of levels that have no middle: 2
+            with a factor of three levels are 6 runs.
         block: Name of the block factor that tells the added runs from the original ones.
         in_new_block: Whether the added runs are a block of their own, because they are done later.
             Curvature can then only be told from the difference between the blocks if centre runs
@@ -75,7 +76,8 @@ def add_centre_points(
         method="added centre points",
         instead=instead,
     )
-    return _with_details(design, _centre_facts(existing, design.runs, where))
+    counts = _counted(existing.space, count, design.n_runs)
+    return _with_details(design, {**counts, **_centre_facts(existing, design.runs, where)})
 
 
 def add_axial_points(
@@ -194,6 +196,11 @@ def axial_factors(space: FactorSpace, factors: Sequence[str] | None) -> tuple[st
     """
     possible = tuple(factor.name for factor in space.searched if has_middle(factor))
     if factors is not None:
+        if isinstance(factors, str) or not isinstance(factors, Sequence):
+            raise DesignError(
+                f"factors must be a list of names, such as {list(space.names[:1])}, got "
+                f"{factors!r}."
+            )
         unknown = [name for name in factors if name not in space.names]
         if unknown:
             raise UnknownNameError(
@@ -252,6 +259,17 @@ def _assembled(
 
 def _with_details(design: Design, facts: dict[str, JSON]) -> Design:
     return replace(design, details={**design.details, **facts})
+
+
+def _counted(space: FactorSpace, count: int, n_runs: int) -> dict[str, JSON]:
+    """Return how many centre runs there are, in words."""
+    flat = [factor.name for factor in space.searched if not has_middle(factor)]
+    if not flat:
+        return {"centre_runs": f"{n_runs} at the middle of every factor"}
+    return {
+        "centre_runs": f"{n_runs}: {count} at each of the {n_runs // count} combinations of the "
+        f"levels of {', '.join(flat)}, which have no middle"
+    }
 
 
 def _centre_facts(

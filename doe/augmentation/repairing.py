@@ -1,19 +1,20 @@
 """Replacements for runs that failed or cannot be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
+from doe.augmentation.blocks import AddedBlock, added_block
 from doe.augmentation.candidates import candidate_settings
-from doe.augmentation.existing import AddedBlock, ExistingRuns, added_block, existing_runs
+from doe.augmentation.existing import ExistingRuns, check_rng, existing_runs
 from doe.augmentation.gains import ModelRuns, number
 from doe.augmentation.search import Criterion, Search, best_runs
 from doe.block_columns import block_columns
 from doe.designs.assembly import check_count
-from doe.errors import DesignError
+from doe.errors import DesignError, InvalidValueError
 from doe.factors import Value
 from doe.named_models import model_terms
 from doe.runs import JSON, Design
@@ -50,10 +51,7 @@ class _Loss:
     def nuisance(self) -> FloatArray:
         """Block columns of every run; a whole plot would take up its hard-to-change factors."""
         kept = {n: v for n, v in self.blocks.items() if n not in self.design.whole_plots}
-        # The block that the terms refer to must be one of the runs that are done.
-        order = np.argsort(np.isin(np.arange(self.design.n_runs), self.rows), kind="stable")
-        ordered = {name: [levels[row] for row in order] for name, levels in kept.items()}
-        return block_columns(ordered, self.design.n_runs)[np.argsort(order)]
+        return block_columns(kept, self.design.n_runs)
 
     def matrix(self, settings: "pd.DataFrame", nuisance: FloatArray) -> FloatArray:
         """Return model and block columns of all runs."""
@@ -99,6 +97,7 @@ def repair_lost_runs(
         Optimal further runs: Dykstra (1971), Technometrics 13, 682-688; Fedorov (1972), Theory of
         Optimal Experiments, ch. 3.
     """
+    check_rng(rng)
     loss = _loss(design, space, lost=lost, terms=terms, block=block, in_new_block=in_new_block)
     settings = loss.whole.settings.copy()
     others = loss.rows[~loss.is_same]
@@ -130,6 +129,11 @@ def _loss(
     block: str | None,
     in_new_block: bool,
 ) -> _Loss:
+    if not isinstance(design, Design):
+        raise InvalidValueError(
+            f"design must be the whole design with its lost runs, got a {type(design).__name__}: "
+            "make a Design of a table first."
+        )
     whole = existing_runs(design, space)
     rows = _lost_rows(design, lost)
     gone = whole.settings.iloc[rows]
@@ -147,6 +151,11 @@ def _loss(
 
 
 def _lost_rows(design: Design, lost: Sequence[int]) -> IntArray:
+    if not isinstance(lost, Iterable) or isinstance(lost, str):
+        raise DesignError(
+            f"lost must be a list of runs such as [3, 7], got {lost!r}: number them in standard "
+            "order, from 1."
+        )
     numbers = sorted({check_count(run, "lost", at_least=1) for run in lost})
     if not numbers or numbers[-1] > design.n_runs or len(numbers) == design.n_runs:
         raise DesignError(

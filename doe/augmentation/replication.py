@@ -7,10 +7,10 @@ import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
 from doe.augmentation.additions import added_design
+from doe.augmentation.blocks import AddedBlock, added_block
 from doe.augmentation.existing import (
-    AddedBlock,
     ExistingRuns,
-    added_block,
+    check_rng,
     existing_runs,
     pure_error,
     repeat_error,
@@ -81,6 +81,7 @@ def replicate_uncertain(
     if by not in get_args(By):
         raise DesignError(f"by is {by!r}; expected one of {', '.join(get_args(By))}.")
     existing = existing_runs(runs, space)
+    check_rng(rng)
     count = check_count(n_runs, "n_runs", at_least=1)
     model = model_terms(terms, existing.space)
     where = added_block(existing, block, in_new_block=in_new_block)
@@ -145,7 +146,13 @@ def _repeatable(existing: ExistingRuns) -> tuple["pd.DataFrame", BoolArray]:
 
 
 def _checked_values(values: Sequence[float], existing: ExistingRuns) -> FloatArray:
-    found = np.asarray(values, dtype=np.float64)
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DesignError(
+            f"values must hold one finite number per run that is done, {existing.n_runs}, got "
+            f"{values!r}."
+        ) from error
     if found.shape != (existing.n_runs,) or not np.isfinite(found).all():
         raise DesignError(
             f"values must hold one finite number per run that is done, {existing.n_runs}, got "
@@ -217,7 +224,7 @@ def _facts(
 
 
 def _largest(model: ModelRuns, rows: FloatArray) -> float:
-    """Return the largest x' (X'X)^-1 x; rows without block columns are of the first block."""
+    """Return the largest x' (X'X)^-1 x; rows without block columns are of the mean block."""
     padded = np.zeros((len(rows), model.matrix.shape[1]))
     padded[:, : rows.shape[1]] = rows
     inverse = np.linalg.pinv(model.matrix.T @ model.matrix)

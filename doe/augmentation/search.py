@@ -9,8 +9,9 @@ import numpy as np
 
 from doe.arrays import BoolArray, FloatArray, IntArray
 from doe.augmentation.additions import added_design
+from doe.augmentation.blocks import AddedBlock
 from doe.augmentation.candidates import candidate_settings
-from doe.augmentation.existing import AddedBlock, ExistingRuns
+from doe.augmentation.existing import ExistingRuns
 from doe.augmentation.gains import average_moments, gains
 from doe.block_columns import block_columns
 from doe.errors import DesignError, TooFewRunsError
@@ -102,8 +103,6 @@ def prepare(
     candidates = candidate_settings(existing, terms, fixed or {}, rng=rng)
     rows = model_matrix(terms, candidates, existing.space).to_numpy()
     blocks = block_columns(block.after(1), existing.n_runs + 1)
-    # The average prediction variance is that of the mean over the blocks.
-    blocks = blocks - 1.0 / (blocks.shape[1] + 1)
     done = model_matrix(terms, existing.settings, existing.space).to_numpy()
     old = np.column_stack([done, blocks[:-1]])
     search = Search(existing, block, terms, candidates, rows, blocks[-1], old)
@@ -118,15 +117,20 @@ def guarded(search: Search, potential: Terms) -> Search:
         DuMouchel and Jones (1994), Technometrics 36, 37-47: primary and potential terms; the prior
         of these is narrower here.
     """
+    wider = beside(search, potential)
+    return replace(wider, n_potential=wider.rows.shape[1] - search.rows.shape[1])
+
+
+def beside(search: Search, others: Terms) -> Search:
+    """Return the search in which other terms may matter as much, though nobody asks about them."""
     space, n_columns = search.existing.space, search.rows.shape[1]
-    rows = model_matrix(potential, search.candidates, space).to_numpy()
-    done = model_matrix(potential, search.existing.settings, space).to_numpy()
+    rows = model_matrix(others, search.candidates, space).to_numpy()
+    done = model_matrix(others, search.existing.settings, space).to_numpy()
     model, blocks = search.done[:, :n_columns], search.done[:, n_columns:]
     return replace(
         search,
         rows=np.column_stack([search.rows, rows]),
         done=np.column_stack([model, done, blocks]),
-        n_potential=rows.shape[1],
     )
 
 
@@ -174,19 +178,32 @@ def best_runs(
     weights = _weights(search, criterion, rng)
     allowed = np.ones((n_runs, len(search.rows)), np.bool_) if possible is None else possible
     places = _Places(search, np.tile(search.own, (n_runs, 1)) if own is None else own, allowed)
-    best, lowest = np.empty(0, dtype=np.int64), np.inf
-    for _ in range(N_STARTS):
-        start = np.array([rng.choice(np.flatnonzero(row)) for row in allowed], dtype=np.int64)
-        chosen = _exchanged(places, start, weights)
-        value = _value(places.information(chosen), weights)
-        if value < lowest - _SMALLEST_GAIN:
-            best, lowest = chosen, value
+    best = _lowest(places, weights, rng)
     if _rank(places.information(best)) < len(search.base):
         raise TooFewRunsError(
             f"No {n_runs} further runs were found that make all terms of '{search.terms.formula}' "
             f"estimable{_block_text(search)}: add more runs, or drop terms."
         )
     return np.sort(best) if possible is None else best
+
+
+def runs_for_columns(
+    search: Search, n_runs: int, asked: BoolArray, *, rng: np.random.Generator
+) -> IntArray:
+    """Return the candidates that make the variances of some coefficients small, whatever the rest.
+
+    Whether they make them estimable is not said: fewer runs may do than all terms need.
+
+    Args:
+        search: What is searched for.
+        n_runs: How many further runs.
+        asked: Which model columns are asked about, shape ``(n_columns,)``.
+        rng: Source of the random starts.
+    """
+    allowed = np.ones((n_runs, len(search.rows)), np.bool_)
+    places = _Places(search, np.tile(search.own, (n_runs, 1)), allowed)
+    weights = np.eye(len(search.base))[:, np.flatnonzero(asked)]
+    return np.sort(_lowest(places, weights, rng))
 
 
 def searched_design(
@@ -256,6 +273,18 @@ class _Places:
         """Return the information of the runs that are done and the chosen ones."""
         rows = np.array([self.rows[i][row] for i, row in enumerate(chosen)])
         return np.asarray(self._base + rows.T @ rows, dtype=np.float64)
+
+
+def _lowest(places: _Places, weights: FloatArray | None, rng: np.random.Generator) -> IntArray:
+    """Return the best of exchanges from several random starts."""
+    best, lowest = np.empty(0, dtype=np.int64), np.inf
+    for _ in range(N_STARTS):
+        start = [rng.choice(np.flatnonzero(row)) for row in places.allowed]
+        chosen = _exchanged(places, np.array(start, dtype=np.int64), weights)
+        value = _value(places.information(chosen), weights)
+        if value < lowest - _SMALLEST_GAIN:
+            best, lowest = chosen, value
+    return best
 
 
 def _exchanged(places: _Places, start: IntArray, weights: FloatArray | None) -> IntArray:

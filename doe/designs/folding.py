@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import FloatArray
+from doe.designs.added_blocks import ADDED_RUNS, added_runs_block, is_own_block
 from doe.designs.aliasing import (
     MAX_GENERATORS,
     alias_table,
@@ -62,6 +63,8 @@ def fold_over(
             any other of which all factors have two levels.
         factors: Names or letters of the factors whose levels are exchanged; all where absent.
         block: Name of the block factor; a design that is in blocks gets new levels of its own.
+            Where absent and the space declares vessels, days and the like, the blocks are those of
+            a factor of their own, ``added runs``.
         centre_points: How many of the design's centre runs are done again; all where absent.
 
     Raises:
@@ -101,6 +104,11 @@ def with_fold_over(
     """
     import pandas as pd
 
+    if not isinstance(design, Design):
+        raise DesignError(
+            f"A fold-over needs a design, got {design!r}: use add_fold_over for a table of runs."
+        )
+    refuse_mixture(design.space)
     signs = _signs(design)
     chosen = _chosen(design, factors)
     kept = _kept_rows(design, centre_points)
@@ -119,6 +127,21 @@ def with_fold_over(
         whole_plots=design.whole_plots,
     )
     return replace(combined, details=_facts(design, combined, chosen, signs))
+
+
+def refuse_mixture(space: FactorSpace) -> None:
+    """Refuse mixture components, which have no high and low that can be exchanged.
+
+    Raises:
+        DesignError: With the components and what to use instead.
+    """
+    if space.mixture:
+        names = [component.name for component in space.mixture]
+        raise DesignError(
+            f"A mixture cannot be folded over: the shares of {', '.join(names)} add up to a "
+            "constant, so that high and low cannot be exchanged in all of them. Add runs for a "
+            "model by augment_optimal instead."
+        )
 
 
 def _signs(design: Design) -> FloatArray:
@@ -162,6 +185,10 @@ def _chosen(design: Design, factors: Sequence[str] | None) -> list[str]:
     names = design.space.names
     if factors is None:
         return list(names)
+    if not isinstance(factors, Sequence):
+        raise DesignError(
+            f"factors must be a list of names, such as {list(names[:1])}, got {factors!r}."
+        )
     asked = [factors] if isinstance(factors, str) else list(factors)
     by_letter = dict(zip(letters(design.space), names, strict=True))
     chosen = [name if name in names else by_letter.get(name, "") for name in asked]
@@ -243,19 +270,32 @@ def _check_allowed(space: FactorSpace, added: "pd.DataFrame", chosen: Sequence[s
 def _blocks(
     design: Design, kept: Sequence[int], block: str | None
 ) -> tuple[FactorSpace, dict[str, tuple[str, ...]]]:
-    if not design.blocks:
-        space, name = with_block(design.space, block)
-        return space, {name: (ORIGINAL,) * design.n_runs + (FOLD_OVER,) * len(kept)}
-    if block is not None and block not in design.blocks:
+    if block is not None and design.blocks and block not in design.blocks:
         raise DesignError(
             f"This design is in blocks already, {list(design.blocks)}, of which its fold-over gets "
             f"new levels: leave out block='{block}'."
         )
+    known = {n: v for n, v in design.blocks.items() if n == block or _has_new_levels(n, design)}
+    random = {factor.name for factor in design.space.blocks if factor.random}
+    fixed = [levels for name, levels in design.blocks.items() if name not in random]
+    space = design.space
+    if not known and len(fixed) == 1:
+        # Nobody can make a new vessel: its blocks are kept apart under another name.
+        known = {ADDED_RUNS: fixed[0]}
+        space, _ = with_block(space, ADDED_RUNS)
+    elif not known:
+        space, name = with_block(space, block or added_runs_block(space, tuple(design.blocks)))
+        return space, {name: (ORIGINAL,) * design.n_runs + (FOLD_OVER,) * len(kept)}
     blocks = {}
-    for name, levels in design.blocks.items():
+    for name, levels in known.items():
         new = _new_levels(levels)
         blocks[name] = (*levels, *(new[levels[row]] for row in kept))
-    return design.space, blocks
+    return space, blocks
+
+
+def _has_new_levels(name: str, design: Design) -> bool:
+    """Return whether a block factor of the design may get levels that nobody has seen yet."""
+    return is_own_block(name) or name in design.whole_plots
 
 
 def _new_levels(levels: Sequence[str]) -> Mapping[str, str]:
@@ -282,7 +322,13 @@ def _facts(
 ) -> dict[str, JSON]:
     signs = two_level_signs(combined)
     lengths = word_lengths(signs)
+    name, levels = list(combined.blocks.items())[-1]
     facts: dict[str, JSON] = {
+        "block": {
+            "factor": name,
+            "original runs": list(dict.fromkeys(levels[: design.n_runs])),
+            "added runs": list(dict.fromkeys(levels[design.n_runs :])),
+        },
         "letters": dict(zip(letters(combined.space), combined.space.names, strict=True)),
         "folded_on": list(chosen),
         "resolution_before": min(word_lengths(before), default=None),

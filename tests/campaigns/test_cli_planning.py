@@ -381,3 +381,14 @@ def test_the_vessels_that_a_design_is_done_in_are_asked_for_by_option(run: Run) 
     refused = run("design", "full-factorial", "--blocks", "2")
 
     assert "say with --block which one these blocks are" in " ".join(refused.stderr.split())
+
+
+@pytest.mark.requirement("DOE-12")
+def test_what_an_addition_assumed_is_said(run: Run) -> None:
+    with new_campaign(STORE) as campaign:
+        campaign.seed(corners())
+
+    added = answer(run("augment", "centre-points", "--runs", "2", "--preview", "--json"))
+
+    notes = [sentence for severity, sentence in added["findings"] if severity == "note"]
+    assert any("centre runs: 2 at the middle" in note for note in notes)

@@ -22,7 +22,8 @@ from doe.augmentation import (
 )
 from doe.constraints import ForbiddenCombination, LinearConstraint
 from doe.designs import box_behnken, central_composite, fractional_factorial, full_factorial
-from doe.errors import DesignError, TooFewRunsError, UnknownNameError
+from doe.errors import DesignError, InvalidValueError, TooFewRunsError, UnknownNameError
+from doe.evaluation import evaluate
 from doe.factors import (
     BlockFactor,
     CategoricalFactor,
@@ -106,7 +107,9 @@ def test_a_single_centre_run_tells_the_curvature_of_a_single_factor():
 
     assert added.n_runs == 1
     assert added.runs["A"].iloc[0] == 5.0
-    assert added.details["newly_estimable"] == ["Intercept", "A^2"]
+    # B at an end: otherwise B^2 would change too.
+    assert added.runs["B"].iloc[0] in (0.0, 10.0)
+    assert added.details["newly_estimable"] == ["A^2"]
 
 
 def test_aliased_interactions_stay_out_of_the_model_for_curvature():
@@ -118,6 +121,33 @@ def test_aliased_interactions_stay_out_of_the_model_for_curvature():
     whole = combined_design(fraction, added)
     terms = parse_terms("A + B + C + I(A**2) + I(B**2) + I(C**2)", whole.space)
     assert is_full_rank(matrix_of(terms, whole))
+
+
+@pytest.mark.requirement("DOE-12")
+@pytest.mark.parametrize("in_new_block", [True, False])
+def test_a_single_square_is_told_from_those_of_all_other_factors(in_new_block):
+    """In a factorial with centre runs every square is the same column."""
+    factorial = full_factorial(lettered(3), centre_points=2)
+
+    added = estimate_curvature(factorial, factors=["A"], rng=rng(), in_new_block=in_new_block)
+
+    assert added.n_runs == 1 + in_new_block
+    assert added.details["aliased_before"] == ["A^2 with B^2", "A^2 with C^2"]
+    assert added.details["newly_estimable"] == ["A^2"]
+    whole = combined_design(factorial, added)
+    matrix = matrix_of(quadratic_terms(whole.space), whole)
+    place = [term.name for term in quadratic_terms(whole.space).terms].index("A^2")
+    others = np.delete(matrix, place, axis=1)
+    assert np.linalg.matrix_rank(matrix) == np.linalg.matrix_rank(others) + 1
+    stated = added.details["coefficient_variances"]["A^2"]["after"]
+    assert stated == pytest.approx(np.linalg.pinv(matrix.T @ matrix)[place, place], rel=1e-4)
+
+
+def test_too_few_runs_for_a_square_are_refused_with_how_many_it_takes():
+    factorial = full_factorial(lettered(3), centre_points=2)
+
+    with pytest.raises(TooFewRunsError, match=r"squares of A from those of B, C: add 2 or more"):
+        estimate_curvature(factorial, factors=["A"], n_runs=1, rng=rng())
 
 
 def test_curvature_that_is_known_needs_no_runs():
@@ -154,6 +184,20 @@ def test_a_pair_of_aliased_interactions_is_separated_by_the_fewest_runs(in_new_b
     assert abs(pair["after"]) < 0.95
 
 
+@pytest.mark.requirement("DOE-12")
+@pytest.mark.parametrize("effect", ["A:B", "AB", "B:A"])
+def test_a_single_interaction_is_told_from_the_one_that_equals_it(effect):
+    """I = ABCD: AB = CD in all eight runs."""
+    fraction = fractional_factorial(lettered(4), n_runs=8, centre_points=2)
+
+    added = separate_effects(fraction, effects=[effect], rng=rng())
+
+    assert added.details["also_separated_from"] == ["C:D"]
+    assert added.details["still_aliased"] == []
+    whole = combined_design(fraction, added)
+    assert is_full_rank(matrix_of(parse_terms("A + B + C + D + A:B + C:D", whole.space), whole))
+
+
 def test_more_runs_separate_better_and_other_aliases_are_named():
     fraction = fractional_factorial(lettered(4), generators=["D=ABC"])
 
@@ -177,6 +221,9 @@ def test_runs_that_separate_already_are_not_added_to():
         ("A:B", "effects must be a list of effects"),
         (["I(A**2)"], r"effects names 'I\(A\*\*2\)', which is no main effect or interaction"),
         (["A*B"], "which is no main effect or interaction"),
+        (["AZ"], "^'AZ': 'Z' is not a factor; those are A, B, C, D"),
+        ([3], "An effect is a text such as 'A', got 3"),
+        (None, "effects must be a list of effects"),
     ],
 )
 def test_effects_that_cannot_be_separated_are_refused(effects, complaint):
@@ -213,8 +260,10 @@ def test_optimal_additions_are_allowed_on_steps_and_never_take_information_away(
     inverse = np.linalg.inv(after.T @ after)[:p, :p]
     gained = np.linalg.inv(inverse) - before.T @ before
     assert np.linalg.eigvalsh(gained).min() > -1e-8
-    for both in added.details["coefficient_variances"].values():
-        assert both["after"] <= both["before"] * (1 + 1e-5)
+    for name, both in added.details["coefficient_variances"].items():
+        # The intercept becomes that of the mean of both blocks, of which one is small.
+        if not (in_new_block and name == "Intercept"):
+            assert both["after"] <= both["before"] * (1 + 1e-5)
 
 
 @pytest.mark.requirement("DOE-12")
@@ -229,6 +278,84 @@ def test_a_factorial_becomes_a_design_for_the_quadratic_model(criterion):
     assert set(added.blocks["block"]) == {"added"}
     assert added.details["average_prediction_variance"]["before"] is None
     assert added.details["average_prediction_variance"]["after"] < 1.5
+
+
+@pytest.mark.requirement("DOE-12")
+def test_what_additions_say_of_precision_is_what_the_evaluation_of_both_parts_says():
+    fraction = fractional_factorial(lettered(4), n_runs=8, centre_points=2)
+
+    added = augment_optimal(fraction, n_runs=8, terms="quadratic", rng=rng())
+
+    found = evaluate(combined_design(fraction, added), "quadratic")
+    errors = found.coefficients_table()["standard error"].to_numpy(dtype=float)
+    stated = [both["after"] for both in added.details["coefficient_variances"].values()]
+    assert stated == pytest.approx(list(errors**2), rel=1e-4)
+    assert added.details["coefficients_refer_to"] == "the mean of the blocks"
+    average = added.details["average_prediction_variance"]["after"]
+    assert average == pytest.approx(found.efficiencies.average_variance, rel=0.02)
+    assert 100 * added.details["d_efficiency"]["after"] == pytest.approx(found.efficiencies.d)
+
+
+@pytest.mark.requirement("DOE-12")
+@pytest.mark.parametrize("as_design", [True, False])
+def test_random_days_leave_a_hard_factor_estimable_and_are_left_out_in_words(as_design):
+    hard = ContinuousFactor("T", 30.0, 40.0, change="hard")
+    space = FactorSpace((hard, *lettered(2).factors, BlockFactor("day")))
+    corners = full_factorial(lettered(2)).runs
+    runs = pd.concat([corners] * 4, ignore_index=True)
+    runs.insert(0, "T", np.repeat([30.0, 40.0, 30.0, 40.0], 4))
+    days = np.repeat(["1", "2", "3", "4"], 4)
+    done = Design(space, runs, "split-plot", blocks={"day": tuple(days)}, whole_plots=("day",))
+    table = runs.assign(day=days)
+
+    added = augment_optimal(
+        done if as_design else table, space, n_runs=6, terms="quadratic", rng=rng()
+    )
+
+    assert added.blocks == {"added runs": ("added",) * 6}
+    assert added.details["not_estimable"] == []
+    (assumption,) = added.details["assumptions"]
+    assert assumption.startswith("The random blocks day of the runs that are done are left out")
+    assert assumption.endswith("T may change from one added run to the next.")
+
+
+def test_runs_far_outside_the_ranges_are_a_wrong_unit():
+    runs = full_factorial(lettered(2)).runs
+    outside, far = runs.copy(), runs.copy()
+    outside.loc[1, "A"], far.loc[1, "A"] = 15.0, 1e6
+
+    added = augment_optimal(outside, lettered(2), n_runs=2, terms="linear", rng=rng())
+
+    assert added.details["assumptions"] == [
+        "'A' lies outside its range in run 2 at 15; expected 0 to 10."
+    ]
+    with pytest.raises(InvalidValueError, match=r"Run 2 has 'A' at 1e\+06, more than 10 times"):
+        augment_optimal(far, lettered(2), n_runs=2, terms="linear", rng=rng())
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda d: augment_optimal(None, n_runs=2, terms="linear", rng=rng()), "runs must be a"),
+        (lambda d: augment_optimal(d, n_runs="3", terms="linear", rng=rng()), "n_runs must be a"),
+        (lambda d: augment_optimal(d, n_runs=2, terms="linear", rng=5), "rng must be a random"),
+        (lambda d: augment_optimal(d, 5, n_runs=2, terms="linear", rng=rng()), "space must be a"),
+        (lambda d: estimate_curvature(d, rng=5), "rng must be a random generator, got 5"),
+        (lambda d: estimate_curvature(d, factors="AB", rng=rng()), "factors must be a list"),
+        (lambda d: separate_effects(d, effects=["A:B"], rng=None), "rng must be a random"),
+        (lambda d: repair_lost_runs(d, lost=None, terms="linear", rng=rng()), "lost must be a"),
+        (lambda d: repair_lost_runs(d.runs, lost=[1], terms="linear", rng=rng()), "got a DataFr"),
+        (
+            lambda d: replicate_uncertain(d, n_runs=1, terms="linear", values="ab", rng=rng()),
+            "values must hold one finite number per run",
+        ),
+        (lambda d: combined_design(d, None), "added must be the design"),
+        (lambda d: add_fold_over(d, free="A:B"), "free must be a list of effects"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused_by_name(call, complaint):
+    with pytest.raises((DesignError, InvalidValueError), match=complaint):
+        call(fractional_factorial(lettered(3), n_runs=4))
 
 
 def test_the_same_seed_adds_the_same_runs():
@@ -548,17 +675,20 @@ def test_runs_for_an_impossible_model_are_refused_with_the_terms():
         augment_optimal(full_factorial(space), n_runs=9, terms="n + A + I(n**2)", rng=rng())
 
 
-def test_a_design_in_blocks_passes_them_on_to_both_parts():
+def test_differences_between_the_days_of_the_runs_that_are_done_are_taken_out():
     space = FactorSpace((*lettered(3).factors, BlockFactor("day", random=False)))
     done = full_factorial(space)
     done = Design(space, done.runs, "full factorial", blocks={"day": ("1", "2") * 4})
 
     added = augment_optimal(done, n_runs=4, terms="interaction", rng=rng())
 
-    assert added.blocks == {"day": ("3",) * 4}
-    assert added.space.blocks == space.blocks
+    assert added.blocks == {"added runs": ("added",) * 4}
+    assert [factor.name for factor in added.space.blocks] == ["day", "added runs"]
+    assert added.details["blocks_to_fill_in"] == ["day"]
     whole = combined_design(done, added)
-    assert whole.blocks["day"] == ("1", "2") * 4 + ("3",) * 4
+    assert whole.blocks == {"added runs": ("1", "2") * 4 + ("added",) * 4}
+    named = augment_optimal(done, n_runs=4, terms="interaction", rng=rng(), block="day")
+    assert named.blocks == {"day": ("3",) * 4}
     matrix = matrix_of(interaction_terms(space), whole)
     stated = added.details["coefficient_variances"]["A:B"]["after"]
     inverse = np.linalg.pinv(matrix.T @ matrix)

@@ -38,12 +38,13 @@ def rank(matrix):
 
 
 def with_block_columns(design):
-    """Return the full quadratic model matrix of a design and its block column, one by one."""
+    """Return the full quadratic model matrix of a design and its blocks, coded to sum to zero."""
     matrix = model_matrix(quadratic_terms(design.space), design.runs, design.space).to_numpy()
     columns = [matrix]
     for levels in design.blocks.values():
         for level in list(dict.fromkeys(levels))[1:]:
-            columns.append(np.array([[float(found == level)] for found in levels]))
+            column = [float(found == level) - float(found == levels[0]) for found in levels]
+            columns.append(np.array(column)[:, None])
     return np.column_stack(columns)
 
 
@@ -186,7 +187,33 @@ def test_a_second_augmentation_gets_a_block_of_its_own():
 
     assert set(add_axial_points(first).blocks["block"]) == {"added 2"}
     assert set(add_axial_points(first, in_new_block=False).blocks["block"]) == {"added"}
-    assert set(add_axial_points(table, days).blocks["day"]) == {"3"}
+    # Nobody knows yet on which day they will be done.
+    assert add_axial_points(table, days).blocks == {"added runs": ("added",) * 6}
+    assert set(add_axial_points(table, days, block="day").blocks["day"]) == {"3"}
+
+
+@pytest.mark.requirement("DOE-12")
+def test_added_runs_are_in_no_vessel_before_they_are_done():
+    space = FactorSpace((*lettered(2).factors, BlockFactor("vessel", random=False)))
+    done = full_factorial(space)
+
+    first = add_centre_points(done)
+
+    assert first.blocks == {"added runs": ("added",) * 3}
+    assert first.details["blocks_to_fill_in"] == ["vessel"]
+    (own,) = [factor for factor in first.space.blocks if factor.name == "added runs"]
+    assert not own.random
+    # As a campaign keeps them: the vessel of what is done is known, the added runs are to be done.
+    both = pd.concat(
+        [
+            done.runs.assign(vessel=["V1", "V2"] * 2),
+            first.runs.assign(**{"added runs": "added"}),
+        ],
+        ignore_index=True,
+    )
+    second = add_axial_points(both, first.space)
+    assert set(second.blocks["added runs"]) == {"added 2"}
+    assert second.details["block"]["original runs"] == ["original", "added"]
 
 
 @pytest.mark.parametrize(
@@ -382,6 +409,38 @@ def test_effects_that_no_single_fold_over_frees_are_named():
 def test_a_fold_over_of_a_full_factorial_frees_nothing():
     with pytest.raises(DesignError, match="No main effect or two-factor interaction is aliased"):
         add_fold_over(full_factorial(lettered(3)))
+
+
+@pytest.mark.parametrize("effect", ["A:B", "AB"])
+def test_effects_are_freed_by_the_letters_of_the_alias_table(effect):
+    names = ("pH", "feed", "T", "oxygen")
+    space = FactorSpace(tuple(ContinuousFactor(name, 0.0, 10.0) for name in names))
+    lettered_names = effect if ":" not in effect else "pH:feed"
+
+    added = add_fold_over(fractional_factorial(space, n_runs=8), free=[lettered_names])
+
+    assert "pH:feed with T:oxygen" in added.details["freed"]
+    with pytest.raises(DesignError, match=r"^'AZ': 'Z' is not a factor"):
+        add_fold_over(fractional_factorial(space, n_runs=8), free=["AZ"])
+
+
+def test_a_mixture_cannot_be_folded_over():
+    space = FactorSpace(
+        (MixtureComponent("water", 0.3, 0.8), MixtureComponent("salt"), MixtureComponent("sugar"))
+    )
+    runs = space.sample(5, rng=np.random.default_rng(1))
+
+    with pytest.raises(DesignError, match=r"A mixture cannot be folded over.*augment_optimal"):
+        add_fold_over(runs, space)
+
+
+def test_centre_runs_at_every_level_say_how_many_they_are():
+    space = FactorSpace((*lettered(2).factors, CategoricalFactor("resin", ("P", "Q", "R"))))
+
+    added = add_centre_points(full_factorial(space), centre_points=2)
+
+    assert added.n_runs == 6
+    assert added.details["centre_runs"].startswith("6: 2 at each of the 3 combinations of the lev")
 
 
 def test_a_surface_design_cannot_be_folded_over():

@@ -12,7 +12,7 @@ from doe.designs import box_behnken, fractional_factorial, full_factorial, plack
 from doe.designs.aliasing import two_level_signs
 from doe.designs.folding import fold_over, with_fold_over
 from doe.errors import DesignError
-from doe.factors import CategoricalFactor, ContinuousFactor, DiscreteFactor
+from doe.factors import BlockFactor, CategoricalFactor, ContinuousFactor, DiscreteFactor
 from doe.runs import Design
 from doe.space import FactorSpace
 from tests.doe.designs.examples import continuous, words_one_by_one
@@ -150,6 +150,22 @@ def test_the_fold_over_of_blocks_is_in_further_blocks():
     assert combined.blocks["block"] == ("1",) * 4 + ("2",) * 4 + ("3",) * 4 + ("4",) * 4
     named = replace(design, blocks={"block": ("a",) * 4 + ("b",) * 4})
     assert fold_over(named).blocks["block"] == ("a fold-over",) * 4 + ("b fold-over",) * 4
+
+
+@pytest.mark.parametrize("is_random", [True, False])
+def test_a_fold_over_makes_up_no_vessel(is_random):
+    vessel = BlockFactor("vessel", random=is_random)
+    space = FactorSpace((*continuous(3).factors, vessel))
+    design = fractional_factorial(space, generators=["C=AB"])
+    known = replace(design, blocks={"vessel": ("V1", "V1", "V2", "V2")})
+
+    plain, kept = fold_over(design), with_fold_over(known)
+
+    assert plain.blocks == {"added runs": ("fold-over",) * 4}
+    fixed = ("V1", "V1", "V2", "V2", *["V1 fold-over"] * 2, *["V2 fold-over"] * 2)
+    halves = ("original",) * 4 + ("fold-over",) * 4
+    assert kept.blocks == {"added runs": halves if is_random else fixed}
+    assert fold_over(design, block="vessel").blocks == {"vessel": ("fold-over",) * 4}
 
 
 @pytest.mark.parametrize(("centre_points", "n_runs"), [(None, 7), (0, 4), (1, 5)])
