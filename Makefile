@@ -10,7 +10,7 @@ STAMP := .venv/installed
 # The models are small: threads cost more than they save, and their number changes the last digits.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo app test check format notebooks requirements bench
+.PHONY: help setup demo app test lint check format notebooks requirements bench
 
 help:  ## list the targets
 	@awk -F ':.*## +' '/^[a-z]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -38,11 +38,13 @@ app: setup  ## the web app on the demonstration campaign
 test: setup  ## every test; PostgreSQL and browser tests need their part (see .ci/run)
 	.venv/bin/python -m pytest
 
-check: setup  ## format, lint, types, arrows and the fast tests
+lint: setup  ## format, lint, types and arrows
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+check: lint  ## lint, and the fast tests
 	.venv/bin/python -m pytest -m "not slow and not browser and not postgres"
 
 format: setup  ## format the code and apply the safe lint fixes
