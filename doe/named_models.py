@@ -1,7 +1,8 @@
 """The models that people call by name: linear, interaction, quadratic, cubic; or a formula."""
 
-from typing import Literal, assert_never
+from typing import Literal
 
+from doe.errors import InvalidValueError
 from doe.space import FactorSpace
 from doe.terms import (
     Terms,
@@ -20,7 +21,8 @@ def model_terms(terms: Terms | ModelName | str, space: FactorSpace) -> Terms:
 
     Raises:
         ExpressionError: If a formula cannot be read.
-        InvalidValueError: If a space with a mixture is asked for the cubic model.
+        InvalidValueError: If the model is neither terms nor text, or a space with a mixture is
+            asked for the cubic model.
     """
     match terms:
         case Terms():
@@ -36,4 +38,8 @@ def model_terms(terms: Terms | ModelName | str, space: FactorSpace) -> Terms:
         case str():
             return parse_terms(terms, space)
         case _:
-            assert_never(terms)
+            # Callers without a type checker come here.
+            raise InvalidValueError(
+                f"The model is {terms!r}; expected terms, or text: 'linear', 'interaction', "
+                "'quadratic', 'cubic', or a formula such as 'A*B + I(A**2)'."
+            )

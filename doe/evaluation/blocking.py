@@ -54,11 +54,33 @@ class Blocking:
         return np.asarray(indicators[:, :-1] - indicators[:, -1:], dtype=np.float64)
 
 
+def known_levels(
+    design: "Design | pd.DataFrame", space: FactorSpace, blocks: Blocks | None
+) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
+    """Return the level of each run in each block, and of blocks that are not wholly known how many.
+
+    Raises:
+        UnknownNameError: If a block named is in neither the design nor the table.
+        DesignError: If levels do not fit the runs.
+    """
+    import pandas as pd
+
+    found, unknown = {}, {}
+    for name, levels in _levels(design, space, blocks).items():
+        listed = pd.Series(list(levels), dtype="object")
+        n_known = int((listed.notna() & listed.astype(str).str.strip().ne("")).sum())
+        if n_known < len(levels):
+            unknown[name] = n_known
+        else:
+            found[name] = tuple(map(str, levels))
+    return found, unknown
+
+
 def blockings(
     design: "Design | pd.DataFrame",
     space: FactorSpace,
     *,
-    blocks: Blocks | None,
+    found: Mapping[str, tuple[str, ...]],
     variance_ratio: float | Mapping[str, float] | None,
 ) -> tuple[Blocking, ...]:
     """Return the blocks of a design or of a table of runs, outermost first.
@@ -66,13 +88,18 @@ def blockings(
     Random are those that the design names as whole plots, those that the space declares random, and
     those that ``variance_ratio`` names; the others are fixed.
 
+    Args:
+        design: The runs.
+        space: The factors.
+        found: For each block, the level of each run.
+        variance_ratio: As ``evaluate`` takes it.
+
     Raises:
-        UnknownNameError: If a block named is in neither the design nor the table.
+        UnknownNameError: If ``variance_ratio`` names a block that is not there.
         DesignError: If a block has too few levels, or a variance ratio is negative.
     """
     import pandas as pd
 
-    found = _levels(design, space, blocks)
     ratios = variance_ratio if isinstance(variance_ratio, Mapping) else {}
     unknown = [name for name in ratios if name not in found]
     if unknown:
@@ -106,13 +133,13 @@ def blockings(
 
 def _levels(
     design: "Design | pd.DataFrame", space: FactorSpace, blocks: Blocks | None
-) -> dict[str, tuple[str, ...]]:
-    """Return the level of each run in each block."""
+) -> dict[str, tuple[object, ...]]:
+    """Return what stands for the level of each run in each block, also where it is missing."""
     import pandas as pd
 
     n_runs = len(design) if isinstance(design, pd.DataFrame) else design.n_runs
     if isinstance(blocks, Mapping):
-        found = {name: tuple(map(str, levels)) for name, levels in blocks.items()}
+        found = {name: tuple(levels) for name, levels in blocks.items()}
         for name, levels in found.items():
             if len(levels) != n_runs:
                 raise DesignError(
@@ -132,8 +159,8 @@ def _levels(
                 f"The runs have no block '{name}'; what they have is {list(known)}: correct it."
             )
     if isinstance(design, pd.DataFrame):
-        return {name: tuple(map(str, design[name])) for name in names}
-    return {name: design.blocks[name] for name in names}
+        return {name: tuple(design[name]) for name in names}
+    return {name: tuple(design.blocks[name]) for name in names}
 
 
 def _names(blocks: Sequence[str]) -> Sequence[str]:

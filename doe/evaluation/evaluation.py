@@ -1,16 +1,16 @@
 """How good runs are for a model, all at once: what can be estimated, found and predicted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from doe.arrays import FloatArray
-from doe.errors import DesignError, InvalidValueError, TooFewRunsError, UnknownNameError
+from doe.errors import DesignError, InvalidValueError, TooFewRunsError
 from doe.evaluation.aliases import alias_matrix, further_terms, term_correlations
-from doe.evaluation.blocking import Blocking, Blocks, blockings
+from doe.evaluation.blocking import Blocking, Blocks, blockings, known_levels
 from doe.evaluation.degrees_of_freedom import (
     DegreesOfFreedom,
     count_centre_points,
@@ -18,8 +18,8 @@ from doe.evaluation.degrees_of_freedom import (
 )
 from doe.evaluation.efficiencies import Efficiencies, efficiencies
 from doe.evaluation.information import Information
-from doe.evaluation.power import check_alpha, t_quantile
-from doe.evaluation.region import N_DRAWS, RegionVariance
+from doe.evaluation.power import check_alpha, effects_to_find, t_quantile
+from doe.evaluation.region import MAX_DRAWS, N_DRAWS, RegionVariance
 from doe.evaluation.region_variance import region_variance
 from doe.evaluation.term_evaluation import (
     CoefficientEvaluation,
@@ -29,6 +29,7 @@ from doe.evaluation.term_evaluation import (
 )
 from doe.factors import check_number
 from doe.named_models import model_terms
+from doe.random_draws import check_rng
 from doe.runs import JSON
 from doe.space import FactorSpace
 from doe.terms import Terms, model_matrix
@@ -60,6 +61,8 @@ class DesignEvaluation:
             ``sentences`` says why.
         sd: Run-to-run standard deviation, in the unit of the response.
         alpha: Level of the tests; intervals hold ``1 - alpha``.
+        unknown_blocks: Blocks left out, because the level of some runs is not known yet, with the
+            number of runs that have one.
     """
 
     space: FactorSpace
@@ -74,6 +77,7 @@ class DesignEvaluation:
     region: RegionVariance | None
     sd: float
     alpha: float
+    unknown_blocks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_runs(self) -> int:
@@ -289,11 +293,12 @@ def evaluate(
         alpha: Level of the two-sided tests.
         blocks: Names of the blocks that count (columns of a table), or the level of each run by
             name. By default all of a design's, and the block factors of the space that a table has.
+            A block is left out, with a sentence, while the level of some run is not known.
         variance_ratio: Variance between random blocks or whole plots over the variance between
             runs; 1 unless given, one for all or by name. Blocks named here are random.
-        n_draws: How many settings stand for the allowed region.
-        rng: Source of random draws. Without it a region without constraints is covered by Sobol
-            points, and one with constraints is left out.
+        n_draws: How many settings stand for the allowed region; at most 1,000,000.
+        rng: Source of random draws. Without it a region without constraints, or of a mixture with
+            no other constraints, is covered by Sobol points; other regions are left out.
 
     Raises:
         DesignError: If a table comes without a space, or blocks do not fit the runs.
@@ -303,15 +308,16 @@ def evaluate(
     """
     runs, home = _checked_runs(design, space)
     model = model_terms(terms, home)
-    effects = _effects(effect, sd, model)
+    effects = effects_to_find(effect, sd, model)
     check_alpha(alpha)
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 2:
-        raise InvalidValueError(f"n_draws must be a whole number of at least 2, got {n_draws!r}.")
-    groups = blockings(design, home, blocks=blocks, variance_ratio=variance_ratio)
+    _check_draws(n_draws, rng)
+    levels, unknown = known_levels(design, home, blocks)
+    if isinstance(variance_ratio, Mapping):
+        variance_ratio = {name: r for name, r in variance_ratio.items() if name not in unknown}
+    groups = blockings(design, home, found=levels, variance_ratio=variance_ratio)
     information = Information(model_matrix(model, runs, home).to_numpy(), groups)
     region = region_variance(information, model, runs, home, n_draws=int(n_draws), rng=rng)
-    relative = {name: value / sd for name, value in effects.items()}
-    tested = evaluated_terms(information, model, home, effects=relative, alpha=alpha)
+    tested = evaluated_terms(information, model, home, effects=effects, alpha=alpha)
     return DesignEvaluation(
         space=home,
         runs=runs,
@@ -325,7 +331,22 @@ def evaluate(
         region=region,
         sd=float(sd),
         alpha=float(alpha),
+        unknown_blocks=unknown,
     )
+
+
+def _check_draws(n_draws: int, rng: np.random.Generator | None) -> None:
+    if rng is not None:
+        check_rng(rng)
+    if (
+        isinstance(n_draws, bool)
+        or not isinstance(n_draws, int | np.integer)
+        or not 2 <= n_draws <= MAX_DRAWS
+    ):
+        raise InvalidValueError(
+            f"n_draws must be a whole number from 2 to {MAX_DRAWS:,}, got {n_draws!r}: {N_DRAWS:,} "
+            "are enough for most regions."
+        )
 
 
 def _checked_runs(
@@ -333,38 +354,21 @@ def _checked_runs(
 ) -> "tuple[pd.DataFrame, FactorSpace]":
     import pandas as pd
 
+    from doe.runs import Design
+
     home = space
     if isinstance(design, pd.DataFrame):
         if home is None:
             raise DesignError("A table of runs needs its factor space: call evaluate with space=.")
         runs = design
+    elif not isinstance(design, Design):
+        raise InvalidValueError(
+            f"The runs are {design!r:.60}; expected a design, or a table of runs (a data frame "
+            "with a column per factor) with space=."
+        )
     else:
         runs, home = design.runs, home or design.space
     home.check_columns(runs)
     if not len(runs):
         raise TooFewRunsError("There is no run to evaluate: give at least one row.")
     return runs[list(home.names)].reset_index(drop=True), home
-
-
-def _effects(
-    effect: float | Mapping[str, float] | None, sd: float, terms: Terms
-) -> dict[str, float]:
-    """Return the effect to be found for each term, in the unit of the response."""
-    if check_number(sd, "sd") <= 0:
-        raise InvalidValueError(f"sd must be positive, got {sd:g}: give the run-to-run SD.")
-    common = effect if isinstance(effect, int | float) else 2.0 * sd
-    effects = dict.fromkeys(terms.names, common)
-    if isinstance(effect, Mapping):
-        unknown = [name for name in effect if name not in effects]
-        if unknown:
-            raise UnknownNameError(
-                f"effect names {unknown}, but the terms are {list(terms.names)}: correct it."
-            )
-        effects |= effect
-    for name, value in effects.items():
-        if check_number(value, f"effect of '{name}'") <= 0:
-            raise InvalidValueError(
-                f"effect must be positive, got {value:g} for '{name}': give the size of the change "
-                "that should be found."
-            )
-    return effects

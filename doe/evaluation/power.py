@@ -1,9 +1,13 @@
 """How likely a planned test is to find an effect that is there."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from doe.arrays import FloatArray
-from doe.errors import InvalidValueError
+from doe.errors import InvalidValueError, UnknownNameError
+from doe.factors import check_number
+from doe.terms import Terms
 
 
 def power_of_f_test(
@@ -81,7 +85,7 @@ def check_alpha(alpha: float) -> None:
     Raises:
         InvalidValueError: With the level.
     """
-    if not 0.0 < alpha < 1.0:
+    if not 0.0 < check_number(alpha, "alpha") < 1.0:
         raise InvalidValueError(f"alpha must be between 0 and 1, such as 0.05, got {alpha!r}.")
 
 
@@ -90,3 +94,43 @@ def t_quantile(probability: float, df: int) -> float:
     from scipy import special
 
     return float(special.stdtrit(df, probability))
+
+
+def effects_to_find(
+    effect: float | Mapping[str, float] | None, sd: float, terms: Terms
+) -> dict[str, float]:
+    """Return the effect to be found for each term, in multiples of the run-to-run SD.
+
+    Args:
+        effect: One for all terms, or by term, in the unit of the response; ``2 * sd`` where absent.
+        sd: Run-to-run standard deviation, in the same unit.
+        terms: The effects of the model.
+
+    Raises:
+        InvalidValueError: If a number is not positive.
+        UnknownNameError: If a term is not in the model.
+    """
+    if check_number(sd, "sd") <= 0:
+        raise InvalidValueError(f"sd must be positive, got {sd:g}: give the run-to-run SD.")
+    effects = dict.fromkeys(terms.names, 2.0 * sd)
+    if isinstance(effect, Mapping):
+        unknown = [name for name in effect if name not in effects]
+        if unknown:
+            raise UnknownNameError(
+                f"effect names {unknown}, but the terms are {list(terms.names)}: correct it."
+            )
+        for name, value in effect.items():
+            effects[name] = _size_of_change(value, f" for '{name}'")
+    elif effect is not None:
+        effects = dict.fromkeys(terms.names, _size_of_change(effect, ""))
+    return {name: size / sd for name, size in effects.items()}
+
+
+def _size_of_change(value: float, where: str) -> float:
+    size = check_number(value, f"effect{where}")
+    if size <= 0:
+        raise InvalidValueError(
+            f"effect must be positive, got {size:g}{where}: give the size of the change that "
+            "should be found."
+        )
+    return size

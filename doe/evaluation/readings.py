@@ -25,6 +25,7 @@ def readings(evaluation: "DesignEvaluation") -> tuple[str, ...]:
         *_error(evaluation),
         *_inflation(evaluation),
         *_leverage(evaluation),
+        *_unknown_blocks(evaluation),
         *_blocks(evaluation),
         *_prediction(evaluation),
     )
@@ -91,9 +92,10 @@ def _error(evaluation: "DesignEvaluation") -> list[str]:
             "will be wide. Add runs or drop terms."
         )
     if spent.pure_error == 0:
+        where = " within a block" if evaluation.blocks else ""
         found.append(
-            "No run is repeated, so that lack of fit cannot be tested against pure error: repeat "
-            "the centre point or some runs."
+            f"No run is repeated{where}, so that lack of fit cannot be tested against pure error: "
+            "repeat the centre point or some runs."
         )
     elif spent.lack_of_fit == 0:
         found.append(
@@ -134,6 +136,15 @@ def _leverage(evaluation: "DesignEvaluation") -> list[str]:
     return [
         f"Leverage is 1 for run {_listed(runs)}: the model goes through such a result whatever it "
         "is, and an error in it cannot be seen."
+    ]
+
+
+def _unknown_blocks(evaluation: "DesignEvaluation") -> list[str]:
+    return [
+        f"'{name}' is left out, because it is not known yet"
+        + (f" for {evaluation.n_runs - known} of {evaluation.n_runs} runs" if known else "")
+        + ": evaluate again when it is."
+        for name, known in evaluation.unknown_blocks.items()
     ]
 
 

@@ -147,6 +147,7 @@ def _measures(evaluation: "DesignEvaluation") -> list[tuple[str, float | None, s
     spent, merit = evaluation.degrees_of_freedom, evaluation.efficiencies
     region = evaluation.region
     source = "unknown" if region is None else region.average_from
+    ideal = _ideal(evaluation)
     sd_there = None if region is None else evaluation.prediction_sd(FRACTION)
     return [
         ("runs", evaluation.n_runs, "experiments to be done"),
@@ -157,8 +158,8 @@ def _measures(evaluation: "DesignEvaluation") -> list[tuple[str, float | None, s
         ("df lack of fit", spent.lack_of_fit, "of these, to see whether the model is enough"),
         ("df pure error", spent.pure_error, "of these, from exact repeats in the same block"),
         ("centre points", evaluation.n_centre_points, "runs in the middle of all ranges"),
-        ("D efficiency (%)", merit.d, "coefficients taken together; 100 is orthogonal"),
-        ("A efficiency (%)", merit.a, "coefficients one by one; 100 is orthogonal"),
+        ("D efficiency (%)", merit.d, f"coefficients taken together; {ideal}"),
+        ("A efficiency (%)", merit.a, f"coefficients one by one; {ideal}"),
         ("G efficiency (%)", merit.g, "worst prediction in the allowed region"),
         (
             "average prediction variance",
@@ -180,6 +181,11 @@ def _measures(evaluation: "DesignEvaluation") -> list[tuple[str, float | None, s
         ("least power", evaluation.least_power, "chance to find the effect hardest to find"),
         ("largest leverage", float(evaluation.leverage.max()), "1 means a run fits itself"),
     ]
+
+
+def _ideal(evaluation: "DesignEvaluation") -> str:
+    # Shares that add up to one are never orthogonal.
+    return "compare for one model only" if evaluation.space.mixture else "100 is orthogonal"
 
 
 def _number(value: float | None) -> float:

@@ -274,3 +274,32 @@ def test_blocks_that_are_not_there_or_do_not_fit_are_refused():
         evaluate(design, "pH", variance_ratio=-1.0)
     with pytest.raises(DesignError, match=r"write \['whole plot'\]"):
         evaluate(design, "pH", blocks="whole plot")
+
+
+@pytest.mark.parametrize(
+    ("vessels", "words"),
+    [
+        ([None] * 8, "'vessel' is left out, because it is not known yet: evaluate again"),
+        (["1"] * 5 + [None] * 3, "because it is not known yet for 3 of 8 runs: evaluate again"),
+    ],
+)
+def test_blocks_that_are_not_known_yet_are_left_out(vessels, words):
+    space = FactorSpace(
+        (ContinuousFactor("a", 0.0, 1.0), ContinuousFactor("b", 0.0, 1.0), BlockFactor("vessel"))
+    )
+    runs = full_factorial(FactorSpace(space.searched), replicates=2).runs.assign(vessel=vessels)
+
+    evaluation = evaluate(runs, "a + b", space=space)
+
+    assert evaluation.blocks == ()
+    assert evaluation.degrees_of_freedom.residual == 5
+    assert any(words in sentence for sentence in evaluation.sentences())
+
+
+def test_repeats_in_other_blocks_are_no_repeats_within_one():
+    space = FactorSpace((ContinuousFactor("a", 0.0, 1.0), ContinuousFactor("b", 0.0, 1.0)))
+    runs = full_factorial(space, replicates=2).runs.sort_values(["a", "b"])
+
+    evaluation = evaluate(runs, "a + b", space=space, blocks={"day": ["1", "2"] * 4})
+
+    assert any("No run is repeated within a block" in words for words in evaluation.sentences())

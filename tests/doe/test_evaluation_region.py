@@ -173,7 +173,9 @@ def test_a_table_needs_its_space_runs_and_sensible_numbers():
         evaluate(runs, "a + b")
     with pytest.raises(TooFewRunsError, match="no run to evaluate"):
         evaluate(runs.head(0), "a + b", space=SQUARE)
-    with pytest.raises(InvalidValueError, match="n_draws must be a whole number of at least 2"):
+    with pytest.raises(
+        InvalidValueError, match="n_draws must be a whole number from 2 to 1,000,000"
+    ):
         evaluate(runs, "a + b", space=SQUARE, n_draws=1)
     with pytest.raises(InvalidValueError, match=r"lack the factors \['b'\]"):
         evaluate(runs[["a"]], "a + b", space=SQUARE)
@@ -182,3 +184,62 @@ def test_a_table_needs_its_space_runs_and_sensible_numbers():
         evaluation.prediction_sd(80)
     with pytest.raises(InvalidValueError, match="half_width must be positive"):
         evaluation.fraction_within(0.0)
+
+
+def test_a_mixture_is_covered_without_random_numbers():
+    """The mean of a share over a simplex of three is 1/3, of a product of two 1/12 (Dirichlet)."""
+    mixture = FactorSpace(
+        tuple(MixtureComponent(name, 0.0, 100.0) for name in "abc"), mixture_total=100
+    )
+
+    even = even_settings(mixture, 2048)
+
+    assert mixture.contains(even).all()
+    shares = even.to_numpy() / 100
+    np.testing.assert_allclose(shares.mean(axis=0), 1 / 3, atol=2e-3)
+    assert (shares[:, 0] * shares[:, 1]).mean() == pytest.approx(1 / 12, rel=0.01)
+    evaluation = evaluate(mixture.sample(12, rng=np.random.default_rng(1)), "linear", space=mixture)
+    assert evaluation.region is not None
+    assert evaluation.region.settings == "4096 Sobol points"
+
+
+def test_a_mixture_keeps_to_its_bounds_when_it_is_covered():
+    mixture = FactorSpace(
+        (
+            MixtureComponent("a", 0.1, 0.4),
+            MixtureComponent("b", 0.0, 0.5),
+            MixtureComponent("c", 0.2, 1.0),
+        )
+    )
+
+    even = even_settings(mixture, 500)
+
+    assert len(even) == 500
+    assert mixture.contains(even).all()
+    drawn = mixture.sample(4000, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(even.mean(), drawn.mean()[even.columns], atol=0.02)
+
+
+def test_more_settings_than_anybody_needs_are_refused():
+    with pytest.raises(InvalidValueError, match="from 2 to 1,000,000, got 1000000000"):
+        evaluate(full_factorial(SQUARE), "a + b", n_draws=10**9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": None}, "alpha must be a number, got None"),
+        ({"effect": "x"}, "effect must be a number, got 'x'"),
+        ({"effect": 0}, "effect must be positive, got 0: give"),
+        ({"rng": 5}, "rng must be a random generator, got 5"),
+        ({"terms": None}, "The model is None"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_refused(options, message):
+    with pytest.raises(InvalidValueError, match=message):
+        evaluate(full_factorial(SQUARE), **{"terms": "a + b", **options})
+
+
+def test_runs_are_a_design_or_a_table():
+    with pytest.raises(InvalidValueError, match=r"The runs are \[1, 2\]; expected a design, or a"):
+        evaluate([1, 2], "a + b", space=SQUARE)

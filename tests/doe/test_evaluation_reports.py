@@ -96,3 +96,13 @@ def test_a_record_of_runs_that_cannot_estimate_the_model_has_nulls_and_no_made_u
     assert record["d_efficiency"] == 0.0
     assert all(term["power"] is None for term in record["terms"])
     assert record["sentences"][0].startswith("2 runs cannot estimate")
+
+
+def test_a_mixture_is_not_measured_against_orthogonal_runs():
+    mixture = FactorSpace(tuple(MixtureComponent(name) for name in "abc"))
+    runs = mixture.sample(9, rng=np.random.default_rng(1))
+
+    table = evaluate(runs, "linear", space=mixture).summary().set_index("measure")
+
+    for measure in ("D efficiency (%)", "A efficiency (%)"):
+        assert "orthogonal" not in table.loc[measure, "meaning"]

@@ -13,6 +13,11 @@ from doe.designs.optimal.starts import Starts
 STEP_SIZES = (0.2, 0.1, 0.05, 0.02, 0.01)
 _MAX_PASSES = 30
 _MAX_FINE_PASSES = 3
+# Passes times runs times factors, with what wide models take besides: where a pass takes a second,
+# the first few have most of the gain.
+_MOST_WORK = 600_000
+_FEWEST_PASSES = 5
+_WIDE = 20
 
 
 def exchange_coordinates(
@@ -32,12 +37,20 @@ def exchange_coordinates(
         Meyer and Nachtsheim (1995), Technometrics 37, 60-69.
     """
     moves = moves_of(problem, None)
-    points = _until_still(problem, points, moves, _MAX_PASSES)
+    n_passes = _usual_passes(problem)
+    n_fine = min(_MAX_FINE_PASSES, max(1, n_passes // _FEWEST_PASSES))
+    points = _until_still(problem, points, moves, n_passes)
     report(0.6)
     for place, size in enumerate(STEP_SIZES, start=1):
-        points = _until_still(problem, points, moves_of(problem, size), _MAX_FINE_PASSES)
+        points = _until_still(problem, points, moves_of(problem, size), n_fine)
         report(0.6 + 0.4 * place / len(STEP_SIZES))
     return points
+
+
+def _usual_passes(problem: Problem) -> int:
+    n_slots, n_factors = len(problem.slots.weights), len(problem.points.low)
+    work = n_slots * n_factors * (1 + (len(problem.base) / _WIDE) ** 2)
+    return int(np.clip(_MOST_WORK // work, _FEWEST_PASSES, _MAX_PASSES))
 
 
 def moves_of(problem: Problem, size: float | None) -> list[Move]:

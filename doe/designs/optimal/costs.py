@@ -12,6 +12,9 @@ from doe.expressions import Expression, parse_expression
 from doe.factors import CategoricalFactor, check_number
 from doe.space import FactorSpace
 
+# Rounding error of a cost, relative to the largest.
+_CENT = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class RunCost:
@@ -25,7 +28,7 @@ class RunCost:
             that is not named adds nothing.
 
     Raises:
-        InvalidValueError: If a cost is no number.
+        InvalidValueError: If a cost is no number, or negative.
         ExpressionError: If the expression cannot be read.
     """
 
@@ -34,12 +37,12 @@ class RunCost:
     levels: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base", check_number(self.base, "Base cost of a run"))
+        object.__setattr__(self, "base", _checked_cost(self.base, "Base cost of a run"))
         if self.expression:
             parse_expression(self.expression)
         levels = {
             name: {
-                level: check_number(cost, f"Cost of level '{level}' of '{name}'")
+                level: _checked_cost(cost, f"Cost of level '{level}' of '{name}'")
                 for level, cost in costs.items()
             }
             for name, costs in self.levels.items()
@@ -70,7 +73,8 @@ class CompiledCost:
         """Return the costs, shape ``(...)``, of points of shape ``(..., n_factors)``.
 
         Raises:
-            InvalidValueError: If the expression has no value at a point.
+            InvalidValueError: If the expression has no value at a point, or a run costs less
+                than nothing.
         """
         values = self._points.natural(points)
         total = np.full(points.shape[:-1], self._base)
@@ -81,9 +85,25 @@ class CompiledCost:
         if not np.isfinite(total).all():
             raise InvalidValueError(
                 "The cost of a run is not a number everywhere in this space: change the expression "
-                f"'{self._expression.text if self._expression else ''}'."
+                f"'{self._text}'."
+            )
+        if total.size and total.min() < -_CENT * max(1.0, np.abs(total).max()):
+            raise InvalidValueError(
+                f"A run would cost {total.min():g} somewhere in this space; costs are not "
+                f"negative: change the expression '{self._text}', or raise the base cost."
             )
         return np.asarray(total, dtype=np.float64)
+
+    @property
+    def _text(self) -> str:
+        return self._expression.text if self._expression else ""
+
+
+def _checked_cost(cost: float, what: str) -> float:
+    number = check_number(cost, what)
+    if number < 0:
+        raise InvalidValueError(f"{what} is {number:g}; costs are not negative: correct it.")
+    return number
 
 
 def _checked_expression(cost: RunCost, space: FactorSpace) -> Expression:

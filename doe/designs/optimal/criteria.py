@@ -12,6 +12,10 @@ from doe.arrays import BoolArray, FloatArray, IntArray
 # Smallest eigenvalue of the information over its largest, below which terms cannot be told apart.
 SINGULAR = 1e-10
 _RIDGE = 1e-6
+# A determinant that grows more than this much at once leaves the updated inverse rough.
+_MOST_GROWTH = 1e4
+# Nor may more than this part of a determinant be lost to cancellation: in exact numbers none is.
+_LEAST_LEFT = 0.5
 
 
 class Information:
@@ -40,14 +44,17 @@ class Information:
 
     def refresh(self, rows: FloatArray) -> None:
         """Compute anew from the rows: updates gather rounding error."""
+        self.inverse = self._inverted(rows)
+        self._set_half(slice(None))
+
+    def _inverted(self, rows: FloatArray) -> FloatArray:
         information = rows.swapaxes(1, 2) @ rows + self._base
         sizes, vectors = np.linalg.eigh(information)
         largest = np.maximum(sizes[:, -1:], 1e-300)
         # Runs that cannot tell all terms apart still lead to better ones under a small prior.
         ridge = np.where(sizes[:, :1] < SINGULAR * largest, _RIDGE * largest, 0.0)
         sizes = np.maximum(sizes, 0.0) + ridge
-        self.inverse = (vectors / sizes[:, None, :]) @ vectors.swapaxes(1, 2)
-        self._set_half(slice(None))
+        return np.asarray((vectors / sizes[:, None, :]) @ vectors.swapaxes(1, 2))
 
     def _set_half(self, which: IntArray | slice) -> None:
         if self._loading is None:
@@ -87,21 +94,58 @@ class Information:
             usable = (ratio > SINGULAR) & (left > 0)
             return np.where(usable, -np.log(np.where(usable, left, 1.0)), -np.inf)
 
-    def exchange(self, which: IntArray, old: FloatArray, new: FloatArray) -> None:
+    def exchange(self, which: IntArray, old: FloatArray, new: FloatArray) -> BoolArray:
         """Replace one row in some of the starts.
 
         Args:
             which: The starts.
             old: The rows given up, shape ``(n_which, n_columns)``.
             new: The rows taken, same shape.
+
+        Returns:
+            For which of them an update would be too rough, shape ``(n_which,)``: these are as they
+            were, and ``renew`` has to follow.
         """
         inverse = self.inverse[which]
-        sides = inverse @ np.stack([new, old], axis=-1)
-        inner = np.stack([new, old], axis=1) @ sides
-        inner[:, 0, 0] += 1.0
-        inner[:, 1, 1] -= 1.0
-        self.inverse[which] = inverse - sides @ np.linalg.solve(inner, sides.swapaxes(1, 2))
+        pairs = np.stack([new, old], axis=-1)
+        inner, is_rough = exchange_of(inverse, pairs)
+        sides = inverse @ pairs
+        change = np.linalg.solve(inner, sides.swapaxes(1, 2))
+        change[is_rough] = 0.0
+        self.inverse[which] = inverse - sides @ change
+        if self._loading is not None:
+            half = self._half[which]
+            self._half[which] = half - (half @ pairs) @ change
+            self._trace[which] = (self._half[which] * self._loading.T).sum(axis=(1, 2))
+        return is_rough
+
+    def renew(self, which: IntArray, rows: FloatArray) -> None:
+        """Compute some of the starts anew from their rows, ``(n_which, n_runs, n_columns)``."""
+        self.inverse[which] = self._inverted(rows)
         self._set_half(which)
+
+
+def exchange_of(inverse: FloatArray, pairs: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Return the matrices to solve for an exchange of rows, and where that is too rough.
+
+    Args:
+        inverse: Shape ``(n_starts, n_columns, n_columns)``.
+        pairs: The new row and the old one of each, shape ``(n_starts, n_columns, 2)``.
+
+    Returns:
+        Shape ``(n_starts, 2, 2)``, the identity where it is too rough; and shape ``(n_starts,)``.
+    """
+    inner = pairs.swapaxes(1, 2) @ inverse @ pairs
+    inner[:, 0, 0] += 1.0
+    inner[:, 1, 1] -= 1.0
+    # Minus its determinant is what the determinant of the information is multiplied by. Both parts
+    # are positive as long as the inverse is that of the rows.
+    straight, crossed = -inner[:, 0, 0] * inner[:, 1, 1], inner[:, 0, 1] * inner[:, 1, 0]
+    growth = straight + crossed
+    is_fine = (growth > SINGULAR) & (growth < _MOST_GROWTH)
+    is_fine &= growth > _LEAST_LEFT * (np.abs(straight) + np.abs(crossed))
+    inner[~is_fine] = np.eye(2)
+    return inner, np.asarray(~is_fine, dtype=np.bool_)
 
 
 def log_values(rows: FloatArray, base: FloatArray, loading: FloatArray | None) -> FloatArray:

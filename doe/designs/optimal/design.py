@@ -59,7 +59,8 @@ def optimal_design(
 
     Args:
         space: The factors and constraints.
-        n_runs: How many runs the design has, without those kept.
+        n_runs: How many runs the design has, without those kept; more than 2,000 only with
+            ``n_starts``.
         terms: The model: terms, a formula, or ``linear``, ``interaction``, ``quadratic``.
         criterion: What makes a design good.
         rng: Source of the random starts.
@@ -73,8 +74,9 @@ def optimal_design(
         potential: Terms that may matter, for ``bayesian D``.
         cost: What a run costs.
         budget: The most that all runs together may cost.
-        n_starts: How many random designs the search begins at; where absent 20, and up to 200 for
-            small designs, which have many optima of their own and are searched quickly.
+        n_starts: How many random designs the search begins at; where absent 20, up to 200 for
+            small designs, which have many optima of their own and are searched quickly, and down to
+            2 for large ones, so that they take about ten seconds.
         method: ``coordinate`` or ``point`` exchange alone, or what suits the space.
         progress: Called with the part that is done, 0 to 1; may raise ``CancelledError``.
 
@@ -90,7 +92,7 @@ def optimal_design(
         (2005), Quality Engineering 17, 579-594: mixtures; DuMouchel and Jones (1994), Technometrics
         36, 37-47: the Bayesian criterion.
     """
-    check_search(n_starts, method)
+    check_search(n_runs, n_starts, method, rng=rng)
     asked = make_request(
         space,
         n_runs,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from doe.arrays import FloatArray
-from doe.designs.optimal.criteria import SINGULAR
+from doe.designs.optimal.criteria import SINGULAR, exchange_of
 from doe.designs.optimal.problem import Problem
 from doe.designs.optimal.starts import SMALLEST_GAIN, Starts
 
@@ -60,9 +60,11 @@ def _one_pass(search: Starts, candidates: "_Candidates", costs: FloatArray) -> b
         best = int(gains.argmax())
         if gains[best] > SMALLEST_GAIN:
             moved = True
-            new = candidates.rows[block, best] * np.sqrt(weight)
-            candidates.exchange(search.rows[0, slot], new)
+            old, new = search.rows[0, slot].copy(), candidates.rows[block, best] * np.sqrt(weight)
             search.rows[0, slot] = new
+            if candidates.exchange(old, new):
+                search.refresh()
+                candidates.begin(search)
             search.points[0, slot] = pool[best]
             search.costs[0, slot] = costs[best]
     return moved
@@ -79,9 +81,13 @@ class _Candidates:
     def __init__(self, rows: FloatArray, search: Starts) -> None:
         self.rows = rows
         self._loading = search.problem.loading
+        self.begin(search)
+
+    def begin(self, search: Starts) -> None:
+        """Compute all anew from what the runs of the design tell."""
         self._inverse = search.information.inverse[0]
-        self._sides = rows @ self._inverse
-        self._variances = (self._sides * rows).sum(axis=-1)
+        self._sides = self.rows @ self._inverse
+        self._variances = (self._sides * self.rows).sum(axis=-1)
         if self._loading is not None:
             self._halves = self._sides @ self._loading
             self._trace = float((self._loading * (self._inverse @ self._loading)).sum())
@@ -104,11 +110,13 @@ class _Candidates:
             usable = (ratio > SINGULAR) & (left > 0)
             return np.where(usable, -np.log(np.where(usable, left, 1.0)), -np.inf)
 
-    def exchange(self, old: FloatArray, new: FloatArray) -> None:
-        """Take over that the design has another row."""
+    def exchange(self, old: FloatArray, new: FloatArray) -> bool:
+        """Take over that the design has another row; return whether to begin anew instead."""
         pair = np.column_stack([new, old])
+        inner, is_rough = (each[0] for each in exchange_of(self._inverse[None], pair[None]))
+        if is_rough:
+            return True
         sides = self._inverse @ pair
-        inner = pair.T @ sides + np.diag([1.0, -1.0])
         change = np.linalg.solve(inner, sides.T)
         along = self.rows @ sides
         self._variances -= (along * np.linalg.solve(inner, along[..., None])[..., 0]).sum(axis=-1)
@@ -117,3 +125,4 @@ class _Candidates:
         if self._loading is not None:
             self._halves -= along @ (change @ self._loading)
             self._trace = float((self._loading * (self._inverse @ self._loading)).sum())
+        return False

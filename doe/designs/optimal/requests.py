@@ -174,8 +174,11 @@ def _checked_potential(
 ) -> Terms | None:
     if (potential is None) == (criterion == "bayesian D"):
         raise DesignError(
-            f"The criterion {criterion!r} goes {'without' if potential else 'with'} potential "
-            "terms: they belong to 'bayesian D', and that needs them."
+            f"The criterion {criterion!r} goes without potential terms: leave out potential, or "
+            "set criterion='bayesian D'."
+            if potential is not None
+            else "The criterion 'bayesian D' guards against potential terms, and none are given: "
+            "give potential=, such as 'quadratic', or set another criterion."
         )
     return None if potential is None else model_terms(potential, space)
 

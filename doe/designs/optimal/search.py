@@ -15,13 +15,19 @@ from doe.designs.optimal.point_exchange import exchange_points
 from doe.designs.optimal.problem import Exchange, Problem, Report
 from doe.designs.optimal.starts import Starts
 from doe.errors import DesignError
+from doe.random_draws import check_rng
 
 Method = Literal["automatic", "coordinate", "point"]
 
+MAX_SEARCHED_RUNS = 2_000
 _N_POLISHED = 4
 _MAX_STARTS = 1_000
 # Runs times columns times starts that the search may take without being asked for more.
 _USUAL_WORK = 28_000
+_USUAL_STARTS = (20, 200)
+# Runs times factors times starts, with what wide models take besides, that take about ten seconds.
+_MOST_WORK = 60_000
+_WIDE = 20
 # How many random starts there are to each that is prepared for the determinant first.
 _EVERY = 4
 
@@ -43,18 +49,34 @@ class Found:
 
 
 def usual_starts(problem: Problem) -> int:
-    """Return how many starts a search has when nobody says: more for small designs."""
+    """Return how many starts a search has when nobody says.
+
+    20; up to 200 for small designs; for large ones fewer, down to 2, so that the search takes about
+    ten seconds where that can be (with 15 factors or more two starts take longer).
+    """
     n_slots, n_columns = len(problem.slots.weights), len(problem.base)
-    work = _USUAL_WORK // 4 if problem.is_constrained else _USUAL_WORK
-    return int(np.clip(work // (n_slots * n_columns), 20, 200))
+    n_factors = len(problem.points.low)
+    part = 4 if problem.is_constrained else 1
+    usual = np.clip(_USUAL_WORK // part // (n_slots * n_columns), *_USUAL_STARTS)
+    most = _MOST_WORK / (n_slots * n_factors * (1 + (n_columns / _WIDE) ** 2))
+    return int(max(2, min(usual, most)))
 
 
-def check_search(n_starts: int | None, method: str) -> None:
+def check_search(
+    n_runs: int, n_starts: int | None, method: str, *, rng: np.random.Generator
+) -> None:
     """Refuse a search that cannot be made.
 
     Raises:
-        DesignError: If the number of starts or the method is not allowed.
+        DesignError: If the number of runs, of starts, or the method is not allowed.
+        InvalidValueError: If ``rng`` is no generator.
     """
+    check_rng(rng)
+    if n_starts is None and check_count(n_runs, "n_runs", at_least=1) > MAX_SEARCHED_RUNS:
+        raise DesignError(
+            f"{n_runs} runs are more than the {MAX_SEARCHED_RUNS} that are searched for without "
+            "being told how long: plan fewer and repeat them, or set n_starts (1 is quickest)."
+        )
     if n_starts is not None and check_count(n_starts, "n_starts", at_least=1) > _MAX_STARTS:
         raise DesignError(f"{n_starts} starts are more than {_MAX_STARTS}: ask for fewer.")
     if method not in get_args(Method):

@@ -9,7 +9,7 @@ from doe.designs.optimal.candidates import candidate_pool
 from doe.designs.optimal.costs import CompiledCost
 from doe.designs.optimal.estimability import check_estimable
 from doe.designs.optimal.points import PointSpace
-from doe.designs.optimal.problem import Problem
+from doe.designs.optimal.problem import Problem, Slots
 from doe.designs.optimal.requests import Criterion, Request
 from doe.designs.optimal.rows import ModelRows
 from doe.designs.optimal.slots import make_slots
@@ -30,9 +30,17 @@ def make_problem(request: Request, *, rng: np.random.Generator) -> Problem:
         DesignError: If terms cannot be estimated in this space, or the runs do not fit.
         InfeasibleSpaceError: If no allowed settings can be found.
     """
-    _check_number_of_runs(request)
     space = request.space
     points = PointSpace(space)
+    slots = make_slots(
+        points.points_of(request.include),
+        centre_points(points, request.centre_points, rng=rng),
+        n_runs=request.n_runs,
+        n_different=_n_needed(request) - len(request.keep),
+        replicates=request.replicates,
+        block_sizes=request.block_sizes or (request.n_runs,),
+    )
+    _check_number_of_runs(request, slots)
     model = ModelRows(_all_terms(request), space)
     n_levels = np.maximum(3, model.highest_power + 1)
     pool = candidate_pool(points, n_levels, 5 * len(model.columns), rng=rng)
@@ -54,18 +62,21 @@ def make_problem(request: Request, *, rng: np.random.Generator) -> Problem:
         moments,
         len(kept),
         _loading(request.criterion, basis, moments, contrasts.shape[1]),
-        make_slots(
-            points.points_of(request.include),
-            centre_points(points, request.centre_points, rng=rng),
-            n_runs=request.n_runs,
-            replicates=request.replicates,
-            block_sizes=request.block_sizes or (request.n_runs,),
-        ),
+        slots,
         pool,
-        None if request.cost is None else CompiledCost(request.cost, points),
+        _cost(request, points, pool),
         request.budget,
         by_largest_variance=request.criterion == "G",
     )
+
+
+def _cost(request: Request, points: PointSpace, pool: FloatArray) -> CompiledCost | None:
+    if request.cost is None:
+        return None
+    cost = CompiledCost(request.cost, points)
+    # What is no cost somewhere is refused before the search.
+    cost(pool)
+    return cost
 
 
 def _all_terms(request: Request) -> Terms:
@@ -76,20 +87,36 @@ def _all_terms(request: Request) -> Terms:
     return Terms(formula, (*request.terms.terms, *more))
 
 
-def _check_number_of_runs(request: Request) -> None:
-    n_terms = len(ModelRows(request.terms, request.space).columns)
-    n_kept = len(request.keep)
+def _n_needed(request: Request) -> int:
+    """Return how many different runs the terms and the differences of blocks need."""
     n_blocks = len(request.block_sizes) + request.n_kept_blocks
-    needed = n_terms + max(0, n_blocks - 1)
-    n_different = request.n_runs - max(0, min(request.replicates, request.n_runs - 1)) + n_kept
-    if n_different >= needed:
+    return len(ModelRows(request.terms, request.space).columns) + max(0, n_blocks - 1)
+
+
+def _check_number_of_runs(request: Request, slots: Slots) -> None:
+    n_terms = len(ModelRows(request.terms, request.space).columns)
+    n_kept, needed = len(request.keep), _n_needed(request)
+    n_fixed = len(np.unique(np.round(slots.fixed[~slots.is_free], 9), axis=0))
+    n_repeated = int((~slots.is_free).sum()) - n_fixed
+    missing = needed - (n_fixed + int(slots.is_free.sum()) + n_kept)
+    if missing <= 0:
         return
     kept = f" with the {n_kept} that are kept" if n_kept else ""
-    repeats = f", of which {request.replicates} repeat others," if request.replicates else ""
-    blocks = f" and {n_blocks - 1} differences of blocks" if n_blocks > 1 else ""
+    n_same = request.n_runs - n_fixed - int(slots.is_free.sum())
+    repeats = f", of which {n_same} repeat others," if n_same else ""
+    blocks = f" and {needed - n_terms} differences of blocks" if needed > n_terms else ""
+    # Fewer repeats leave more runs that differ; the first centre run is one of these.
+    fewer = [
+        f"ask for at most {count - missing} {what}"
+        for what, count, spare in (
+            ("replicates", request.replicates, n_same - n_repeated),
+            ("centre points", request.centre_points, n_repeated),
+        )
+        if missing <= min(count, spare)
+    ]
     raise TooFewRunsError(
         f"{request.n_runs} runs{repeats}{kept} cannot estimate {n_terms} terms{blocks}: add "
-        f"{needed - n_different} runs, or drop terms."
+        f"{missing} runs, {', '.join(fewer)}{', ' if fewer else ''}or drop terms."
     )
 
 

@@ -14,6 +14,7 @@ def make_slots(
     centres: FloatArray,
     *,
     n_runs: int,
+    n_different: int,
     replicates: int,
     block_sizes: Sequence[int],
 ) -> Slots:
@@ -23,6 +24,7 @@ def make_slots(
         included: Points that must be in the design, shape ``(any, n_factors)``.
         centres: Centre points, shape ``(any, n_factors)``.
         n_runs: How many runs there are in all.
+        n_different: How many of them must differ.
         replicates: How many runs must repeat another exactly.
         block_sizes: How many runs each block has; one block where there are no blocks.
 
@@ -39,9 +41,11 @@ def make_slots(
     n_repeats = max(0, replicates - _n_repeats(fixed))
     n_slots = n_free - n_repeats
     if n_repeats and n_slots < 1:
+        n_searched = max(1, n_different - (len(fixed) - _n_repeats(fixed)))
+        most = max(0, _n_repeats(fixed) + n_free - n_searched)
         raise DesignError(
-            f"{n_repeats} of {n_free} runs cannot all repeat another: set replicates to at most "
-            f"{replicates - n_repeats + n_free - 1}, or raise n_runs."
+            f"{replicates} of {n_runs} runs cannot all repeat another: set replicates to at most "
+            f"{most}, or raise n_runs to {n_runs + n_searched - n_slots}."
         )
     weights = np.ones(len(fixed) + n_slots, dtype=np.int64)
     if n_repeats:
@@ -55,6 +59,7 @@ def make_slots(
 
 
 def _n_repeats(points: FloatArray) -> int:
+    """Return how many of the points repeat another."""
     return len(points) - len(np.unique(np.round(points, 9), axis=0))
 
 

@@ -91,8 +91,11 @@ class Starts:
         return np.where(total <= budget + _CENT * max(1.0, abs(budget)), gains, -np.inf)
 
     def _take(self, slot: int, which: IntArray, points: FloatArray, rows: FloatArray) -> None:
-        self.information.exchange(which, self.rows[which, slot], rows)
+        is_rough = self.information.exchange(which, self.rows[which, slot], rows)
         self.points[which, slot] = points
         self.rows[which, slot] = rows
+        rough = which[is_rough]
+        if rough.size:
+            self.information.renew(rough, self.rows[rough])
         if self.problem.cost is not None:
             self.costs[which, slot] = self.problem.costs(points)

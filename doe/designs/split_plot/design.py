@@ -12,12 +12,13 @@ from doe.designs.blocks import with_block
 from doe.designs.split_plot.criteria import Criterion
 from doe.designs.split_plot.layout import equal_layout
 from doe.designs.split_plot.precision import SplitPlotPrecision, check_ratio, precision_of
-from doe.designs.split_plot.search import Progress, Request, problem_of, search
+from doe.designs.split_plot.search import Progress, Request, problem_of, search, usual_starts
 from doe.designs.split_plot.settings import settable_runs
 from doe.designs.split_plot.strata import Strata, strata_of, term_strata
 from doe.errors import DesignError
 from doe.factors import BlockFactor
 from doe.named_models import model_terms
+from doe.random_draws import check_rng
 from doe.runs import JSON, Design
 from doe.space import FactorSpace
 from doe.terms import Terms
@@ -41,7 +42,7 @@ def split_plot_design(
     sub_plot_variance_ratio: float = 1.0,
     block: str | None = None,
     sub_block: str | None = None,
-    n_starts: int = 10,
+    n_starts: int | None = None,
     progress: Progress | None = None,
 ) -> Design:
     """Return the runs that estimate a model best when some factors are set once per whole plot.
@@ -70,7 +71,8 @@ def split_plot_design(
         block: Name of the block factor that whole plots are; where absent the only one that the
             space declares, or else a new one, ``whole plot``.
         sub_block: Name of the block factor that sub-plots are; likewise, nested in the other.
-        n_starts: How many random starts are improved; the best is kept.
+        n_starts: How many random starts are improved, of which the best is kept; where absent 10,
+            down to 2 for large designs, so that they take about ten seconds.
         progress: Called with the share of the work that is done, 0 to 1.
 
     Raises:
@@ -83,10 +85,12 @@ def split_plot_design(
         Biometrika 96, 67-82: split-split plots; (2012), J. Quality Technology 44, 85-101:
         I-optimal.
     """
+    check_rng(rng)
     strata = strata_of(space)
     if criterion not in get_args(Criterion):
         raise DesignError(f"criterion is {criterion!r}; expected one of D, I.")
-    check_count(n_starts, "n_starts", at_least=1)
+    if n_starts is not None:
+        check_count(n_starts, "n_starts", at_least=1)
     ratios = (
         check_ratio(variance_ratio, "variance_ratio"),
         check_ratio(sub_plot_variance_ratio, "sub_plot_variance_ratio"),
@@ -149,7 +153,7 @@ def _with_plots(
 
 def _planned(
     request: Request,
-    n_starts: int,
+    n_starts: int | None,
     full: FactorSpace,
     names: Sequence[str],
     *,
@@ -158,7 +162,8 @@ def _planned(
 ) -> Design:
     """Return the best design of all starts, in standard order, with what is known about it."""
     problem, moments = problem_of(request, rng=rng)
-    found, values = search(problem, n_starts, rng=rng, progress=progress)
+    starts = usual_starts(problem) if n_starts is None else n_starts
+    found, values = search(problem, starts, rng=rng, progress=progress)
     runs, layout = settable_runs(problem.coordinates, found, request.layout, request.strata)
     planned = replace(request, layout=layout)
     precision = precision_of(
@@ -179,7 +184,7 @@ def _planned(
         },
         whole_plots=tuple(names),
         details=_details(planned, runs, precision, moments)
-        | {"n_starts": n_starts, "start_efficiencies": efficiencies},
+        | {"n_starts": starts, "start_efficiencies": efficiencies},
     )
 
 

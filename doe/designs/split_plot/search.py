@@ -27,8 +27,14 @@ Progress = Callable[[float], None]
 _N_POOL = 200
 _AT_ONCE = 20
 _N_ROUNDS = 12
+# Runs times factors times rounds: a large design is left alone sooner.
+_MOST_ROUNDS_WORK = 6_000
 _N_REDRAWN = 3
 _N_REFINED = 3
+_USUAL_STARTS = 10
+# Runs times factors times starts, with what wide models take besides, that take about ten seconds.
+_MOST_WORK = 20_000
+_WIDE = 20
 # How far settings move in coded units when the best starts are refined.
 _REACHES = ((0.25, 0.1, 0.05), (0.05, 0.02, 0.01))
 # Small beside one run (columns have size one), large beside rounding error.
@@ -92,6 +98,13 @@ def problem_of(request: Request, *, rng: np.random.Generator) -> tuple[Problem, 
     return Problem(scaled, coordinates, request.strata, layout, weights, objective), moments
 
 
+def usual_starts(problem: Problem) -> int:
+    """Return how many starts a search has when nobody says: 10, down to 2 for large designs."""
+    n_columns, n_factors = problem.model.n_columns, len(problem.coordinates.values)
+    work = problem.layout.n_runs * n_factors * (1 + (n_columns / _WIDE) ** 2)
+    return int(np.clip(_MOST_WORK / work, 2, _USUAL_STARTS))
+
+
 def search(
     problem: Problem, n_starts: int, *, rng: np.random.Generator, progress: Progress | None
 ) -> tuple[FloatArray, FloatArray]:
@@ -109,7 +122,9 @@ def search(
     """
     found: list[FloatArray] = []
     sizes = [min(_AT_ONCE, n_starts - first) for first in range(0, n_starts, _AT_ONCE)]
-    n_parts = len(sizes) * (_N_ROUNDS + 1) + len(_REACHES)
+    size_of_all = problem.layout.n_runs * len(problem.coordinates.values)
+    n_rounds = int(np.clip(_MOST_ROUNDS_WORK // size_of_all, 2, _N_ROUNDS))
+    n_parts = len(sizes) * (n_rounds + 1) + len(_REACHES)
 
     def report(part: int) -> None:
         if progress is not None:
@@ -117,8 +132,8 @@ def search(
 
     for place, size in enumerate(sizes):
         settings = exchange(problem, random_starts(problem, size, rng=rng), None, rng=rng)
-        for count in range(_N_ROUNDS):
-            report(place * (_N_ROUNDS + 1) + count)
+        for count in range(n_rounds):
+            report(place * (n_rounds + 1) + count)
             settings = _disturbed(problem, settings, count, rng=rng)
         found.append(settings)
     everything = np.concatenate(found)

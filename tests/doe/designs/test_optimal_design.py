@@ -26,6 +26,7 @@ from doe.factors import (
     DiscreteFactor,
     MixtureComponent,
 )
+from doe.named_models import model_terms
 from doe.runs import Design
 from doe.space import FactorSpace
 from doe.terms import interaction_terms, linear_terms, model_matrix, parse_terms, quadratic_terms
@@ -413,6 +414,7 @@ def test_fewer_runs_than_terms_are_refused_with_both_numbers():
         optimal_design(continuous(3), 8, "quadratic", keep=kept, rng=generator())
 
 
+INSIDE = pd.DataFrame({"x1": [11.0], "x2": [21.0]})
 OUTSIDE = pd.DataFrame({"x1": [31.0], "x2": [21.0]})
 
 
@@ -426,13 +428,19 @@ OUTSIDE = pd.DataFrame({"x1": [31.0], "x2": [21.0]})
         ({"block": "day"}, "named without block_sizes"),
         ({"include": OUTSIDE}, "Run 1 of include is not allowed: x1 is 31.0, expected 10 to 14"),
         ({"centre_points": 9}, "9 centre points are more than the 8 runs"),
+        (
+            {"replicates": 8, "include": INSIDE},
+            "8 of 8 runs cannot .* at most 5, or raise n_runs to 11",
+        ),
+        ({"centre_points": 8}, "of which 7 repeat others.* add 2 runs, ask for at most 6 centre"),
+        ({"centre_points": 4, "replicates": 7}, "at most 5, or raise n_runs to 10"),
         ({"budget": 10.0}, "needs to know what a run costs"),
         (
             {"cost": RunCost(expression="x1"), "budget": 70.0},
             "8 runs cost at least 80, the budget is 70",
         ),
-        ({"potential": "quadratic"}, "belong to 'bayesian D'"),
-        ({"criterion": "bayesian D"}, "'bayesian D', and that needs them"),
+        ({"potential": "quadratic"}, "leave out potential"),
+        ({"criterion": "bayesian D"}, "give potential="),
     ],
 )
 def test_what_cannot_be_is_refused_with_one_clear_error(options, message):
@@ -443,6 +451,7 @@ def test_what_cannot_be_is_refused_with_one_clear_error(options, message):
 @pytest.mark.parametrize(
     ("cost", "message"),
     [
+        (RunCost(expression="11 - x1"), "A run would cost -3 somewhere"),
         (RunCost(expression="x9"), r"reads \['x9'\]"),
         (RunCost(expression="1 / (x1 - 10)"), "not a number everywhere"),
         (RunCost(levels={"x1": {"A": 1}}), "not a categorical factor"),
@@ -479,3 +488,99 @@ def test_a_linear_model_needs_only_the_ends_of_each_range():
     design = optimal_design(continuous(4), 8, "linear", criterion="D", rng=generator())
 
     assert all(levels_used(design, name) == [-1.0, 1.0] for name in design.space.names)
+
+
+NEARLY_SINGULAR = FactorSpace(
+    (
+        CategoricalFactor("resin", tuple("abcd")),
+        CategoricalFactor("salt", tuple("abc")),
+        ContinuousFactor("A", 0.0, 1.0),
+    )
+)
+
+
+@pytest.mark.parametrize(("n_runs", "seed"), [(22, 3), (22, 8), (25, 5), (30, 1)])
+def test_starts_that_cannot_tell_levels_apart_lead_to_designs_that_can(n_runs, seed):
+    """A random start misses combinations of levels; its information is all but singular."""
+    best = {22: 0.37161, 25: 0.39414, 30: 0.38320}
+
+    design = optimal_design(
+        NEARLY_SINGULAR, n_runs, "interaction", criterion="D", rng=generator(seed)
+    )
+
+    assert design.details["D"] >= best[n_runs]
+
+
+@given(
+    levels=st.lists(st.integers(2, 4), min_size=1, max_size=2),
+    n_continuous=st.integers(1, 2),
+    model=st.sampled_from(["linear", "interaction", "quadratic"]),
+    more=st.sampled_from([0, 1, 8]),
+    criterion=st.sampled_from(CRITERIA),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=10, deadline=None)
+def test_designs_with_hardly_more_runs_than_terms_can_be_found(
+    levels, n_continuous, model, more, criterion, seed
+):
+    space = FactorSpace(
+        (
+            *(CategoricalFactor(f"c{i}", tuple("abcd"[:n])) for i, n in enumerate(levels)),
+            *(ContinuousFactor(f"x{i}", 0.0, 1.0) for i in range(n_continuous)),
+        )
+    )
+    terms = model_terms(model, space)
+    n_columns = model_matrix(terms, space.sample(2, rng=generator()), space).shape[1]
+
+    design = optimal_design(
+        space, n_columns + more, terms, criterion=criterion, rng=generator(seed), n_starts=5
+    )
+
+    matrix = model_matrix(terms, design.runs, space).to_numpy()
+    assert np.linalg.matrix_rank(matrix) == n_columns
+
+
+def test_more_replicates_than_runs_are_refused_with_what_fits():
+    with pytest.raises(DesignError, match="at most 2, or raise n_runs to 60"):
+        optimal_design(continuous(3), 12, "quadratic", replicates=50, rng=generator())
+    with pytest.raises(TooFewRunsError, match="add 1 runs, ask for at most 2 replicates, or"):
+        optimal_design(continuous(3), 12, "quadratic", replicates=3, rng=generator())
+    fitting = optimal_design(
+        continuous(3), 12, "quadratic", replicates=2, rng=generator(), n_starts=5
+    )
+    assert 12 - len(fitting.runs.drop_duplicates()) == 2
+
+
+def test_centre_runs_count_as_one_setting():
+    with pytest.raises(TooFewRunsError, match="add 6 runs, ask for at most 3 centre points, or"):
+        optimal_design(continuous(3), 12, "quadratic", centre_points=9, rng=generator())
+    with pytest.raises(TooFewRunsError, match="add 9 runs, ask for at most 3 centre points, or"):
+        optimal_design(continuous(3), 12, "quadratic", centre_points=12, rng=generator())
+
+
+@pytest.mark.parametrize(
+    ("cost", "message"),
+    [
+        ({"base": -5.0}, "Base cost of a run is -5; costs are not negative"),
+        ({"levels": {"resin": {"B": -1.0}}}, "Cost of level 'B' of 'resin' is -1"),
+    ],
+)
+def test_a_run_costs_nothing_at_least(cost, message):
+    with pytest.raises(InvalidValueError, match=message):
+        RunCost(**cost)
+
+
+def test_a_very_large_search_is_made_only_when_its_length_is_stated():
+    with pytest.raises(DesignError, match=r"2001 runs are more than the 2000 .* set n_starts"):
+        optimal_design(continuous(1), 2001, "linear", rng=generator())
+
+    design = optimal_design(continuous(1), 2001, "linear", rng=generator(), n_starts=1)
+
+    assert len(design.runs) == 2001
+
+
+def test_the_model_and_the_source_of_random_numbers_are_checked():
+    with pytest.raises(InvalidValueError, match="The model is None; expected terms, or text"):
+        optimal_design(continuous(2), 8, None, rng=generator())
+    with pytest.raises(InvalidValueError, match="rng must be a random generator, got 5"):
+        optimal_design(continuous(2), 8, "linear", rng=5)

@@ -208,7 +208,7 @@ def test_columns_that_follow_from_others_are_found():
 def test_runs_that_repeat_need_room_in_a_block():
     none = np.zeros((0, 2))
     with pytest.raises(DesignError, match="no room for 2 runs that repeat"):
-        make_slots(none, none, n_runs=3, replicates=1, block_sizes=(1, 1, 1))
+        make_slots(none, none, n_runs=3, n_different=1, replicates=1, block_sizes=(1, 1, 1))
 
 
 def test_settings_are_written_with_few_digits():

@@ -621,3 +621,12 @@ def test_what_cannot_be_planned_is_refused_with_what_to_do(change, error, messag
 
     with pytest.raises(error, match=message):
         split_plot_design(space, terms, rng=seeded(), **arguments)
+
+
+def test_the_model_and_the_source_of_random_numbers_of_a_split_plot_are_checked():
+    for arguments, message in [
+        ({"terms": None, "rng": seeded()}, "The model is None"),
+        ({"terms": "linear", "rng": 5}, "rng must be a random generator, got 5"),
+    ]:
+        with pytest.raises(InvalidValueError, match=message):
+            split_plot_design(SPACE, n_whole_plots=4, n_runs=12, **arguments)
