@@ -45,13 +45,7 @@ def screening_candidates(space: FactorSpace) -> Iterator[Candidate]:
             "Box and Hunter (1961), Technometrics 3, 311-351",
         )
     if n_factors == 4:
-        yield Candidate(
-            "full factorial with centre runs",
-            lambda: _full(space),
-            "Every interaction is clear of the main effects and of each other.",
-            "Runs are spent on interactions of three and four factors, which rarely matter.",
-            "Montgomery (2017), Design and Analysis of Experiments, 9th ed., chapter 6",
-        )
+        yield _full_candidate(space)
     if n_factors >= 5:
         yield Candidate(
             "Plackett-Burman",
@@ -61,6 +55,16 @@ def screening_candidates(space: FactorSpace) -> Iterator[Candidate]:
             "interaction can look like two or three main effects.",
             "Plackett and Burman (1946), Biometrika 33, 305-325",
         )
+
+
+def _full_candidate(space: FactorSpace) -> Candidate:
+    return Candidate(
+        "full factorial with centre runs",
+        lambda: _full(space),
+        "Every interaction is estimated, clear of all others.",
+        "Runs double with each factor; interactions of three and more rarely matter.",
+        "Montgomery (2017), Design and Analysis of Experiments, 9th ed., chapter 6",
+    )
 
 
 def _screening_with_error(space: FactorSpace) -> Candidate:
@@ -83,13 +87,7 @@ def characterising_candidates(space: FactorSpace) -> Iterator[Candidate]:
 
     n_factors = len(space.names)
     if n_factors <= MAX_FULL_FACTORIAL:
-        yield Candidate(
-            "full factorial with centre runs",
-            lambda: _full(space),
-            "Every interaction is estimated, clear of all others.",
-            "Runs double with each factor; interactions of three and more rarely matter.",
-            "Montgomery (2017), Design and Analysis of Experiments, 9th ed., chapter 6",
-        )
+        yield _full_candidate(space)
     if n_factors >= 5:
         yield Candidate(
             "fractional factorial of resolution V",

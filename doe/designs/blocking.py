@@ -86,14 +86,10 @@ def in_blocks(
         "blocked_for": list(terms.names),
         "disturbed": _disturbed(matrix, found.numbers),
     }
-    labels = tuple(str(number + 1) for number in found.numbers)
+    blocks = {name: tuple(str(number + 1) for number in found.numbers)}
+    details, method = {**design.details, **facts}, f"{design.method}, in {n_blocks} blocks"
     divided = replace(
-        design,
-        space=space,
-        method=f"{design.method}, in {n_blocks} blocks",
-        blocks={name: labels},
-        randomisation="",
-        details={**design.details, **facts},
+        design, space=space, method=method, blocks=blocks, randomisation="", details=details
     )
     return _by_block(divided, np.argsort(found.numbers, kind="stable"))
 
