@@ -58,40 +58,19 @@ def contour_plot(
     settings = _settings(ranges, {x: right.ravel(), y: high.ravel()}, fixed)
     found = surrogate.predict(settings)
     shape = (len(rows), len(columns))
-    mean, outside = found.mean.reshape(shape), found.extrapolates.reshape(shape)
-    low, high_value = float(mean.min()), float(mean.max())
-    levels = _levels(low, high_value)
-    unit = _unit(surrogate)
-    surface = Surface(
-        f"expected {surrogate.response}",
-        unit,
-        columns,
-        rows,
-        mean,
-        min(low, *levels),
-        max(high_value, *levels),
-        levels=levels,
-        shaded=outside.astype(np.float64) if outside.any() else None,
-    )
-    row, column = np.unravel_index(int(mean.argmax()), shape)
+    surface = _surface(surrogate, columns, rows, found, shape)
+    row, column = np.unravel_index(int(found.mean.argmax()), shape)
+    unit, outside = _unit(surrogate), found.extrapolates
     sentence = (
-        f"Expected {surrogate.response} runs from {low:.4g} to {high_value:.4g} {unit}".rstrip()
+        f"Expected {surrogate.response} runs from {found.mean.min():.4g} to "
+        f"{found.mean.max():.4g} {unit}".rstrip()
         + f" and is highest at {x} {columns[column]:.4g}, {y} {rows[row]:.4g}."
         + _held_words(fixed)
         + (f" Shaded: extrapolation ({outside.mean():.0%})." if outside.any() else "")
     )
-    runs = surrogate.domain.runs
-    for factor in (across, up):
-        # Axial runs may lie beyond the range, where the map does not reach.
-        runs = runs[runs[factor.name].between(factor.low, factor.high)]
-    points = Points(
-        "runs",
-        runs[x].to_numpy(dtype=np.float64),
-        runs[y].to_numpy(dtype=np.float64),
-        names=tuple(str(run) for run in runs.index),
-    )
     title = f"{surrogate.response} over {x} and {y}"
-    return Plot(title, sentence, _axis(across), _axis(up), (surface, points))
+    layers = (surface, _runs_within(surrogate, across, up))
+    return Plot(title, sentence, _axis(across), _axis(up), layers)
 
 
 def interaction_plot(
@@ -188,6 +167,42 @@ def perturbation_plot(surrogate: Surrogate, *, at: Mapping[str, Value] | None = 
     axis = Axis("factor setting, coded (-1 low, +1 high)", "", -1.0, 1.0)
     title = f"{surrogate.response}: one factor at a time from a reference point"
     return Plot(title, sentence, axis, _value_axis(surrogate, found), tuple(layers))
+
+
+def _surface(
+    surrogate: Surrogate,
+    columns: FloatArray,
+    rows: FloatArray,
+    found: Prediction,
+    shape: tuple[int, int],
+) -> Surface:
+    low, high = float(found.mean.min()), float(found.mean.max())
+    levels = _levels(low, high)
+    outside = found.extrapolates.reshape(shape)
+    return Surface(
+        f"expected {surrogate.response}",
+        _unit(surrogate),
+        columns,
+        rows,
+        found.mean.reshape(shape),
+        min(low, *levels),
+        max(high, *levels),
+        levels=levels,
+        shaded=outside.astype(np.float64) if outside.any() else None,
+    )
+
+
+def _runs_within(surrogate: Surrogate, across: NumericFactor, up: NumericFactor) -> Points:
+    runs = surrogate.domain.runs
+    for factor in (across, up):
+        # Axial runs may lie beyond the range, where the map does not reach.
+        runs = runs[runs[factor.name].between(factor.low, factor.high)]
+    return Points(
+        "runs",
+        runs[across.name].to_numpy(dtype=np.float64),
+        runs[up.name].to_numpy(dtype=np.float64),
+        names=tuple(str(run) for run in runs.index),
+    )
 
 
 def _ranges(surrogate: Surrogate) -> FactorRanges:

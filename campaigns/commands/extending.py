@@ -17,6 +17,7 @@ from campaigns.commands.session import (
     ForceOption,
     JsonOption,
     StoreOption,
+    free_folder,
     free_path,
     opened,
 )
@@ -328,7 +329,7 @@ def _draw(found: "DesignEvaluation", folder: Path, *, force: bool) -> list[Path]
     drawn = {name: plot(found) for name, plot in plots.items()}
     if found.region is not None:
         drawn["fraction of design space"] = fraction_plot(found)
-    folder.mkdir(parents=True, exist_ok=True)
+    free_folder(folder)
     files = []
     for name, plot in drawn.items():
         file = free_path(folder / f"{name}.png", force=force, endings=(".png",))

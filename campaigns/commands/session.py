@@ -220,3 +220,22 @@ def free_path(path: Path, *, force: bool, endings: Sequence[str]) -> Path:
     if not path.parent.is_dir():
         raise InvalidValueError(f"The folder '{path.parent}' is not there: make it first.")
     return path
+
+
+def free_folder(path: Path) -> Path:
+    """Return a folder that files may be written to, made when it is not there.
+
+    Raises:
+        InvalidValueError: If it is a file, or cannot be made.
+    """
+    from doe.errors import InvalidValueError
+
+    if path.exists() and not path.is_dir():
+        raise InvalidValueError(f"'{path}' is a file: name a folder.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidValueError(
+            f"The folder '{path}' cannot be made ({error.strerror}): name another one."
+        ) from error
+    return path
