@@ -80,7 +80,7 @@ class ApplicabilityDomain:
         for name in self.space.names:
             for row in np.flatnonzero(self._beyond(name, settings)):
                 found[row].append(
-                    f"{name} {settings[name].iloc[row]} was not studied: "
+                    f"{name} {_text(settings[name].iloc[row])} was not studied: "
                     f"the runs have {self._studied_text(name)}"
                 )
         for constraint in self.space.all_constraints:
@@ -106,3 +106,7 @@ class ApplicabilityDomain:
         if all(isinstance(end, str) for end in studied):
             return ", ".join(str(level) for level in studied)
         return f"{studied[0]:g} to {studied[1]:g}"
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -129,11 +129,14 @@ def learning_rows(
         TooFewDataError: If no run has a value.
     """
     described = _continuous(observations, response)
-    values, warnings = _uncensored(observations.values(response), described, censored)
+    given = observations.values(response)
+    with_value = set(given["run"][given["value"].notna()].astype(str))
+    values, warnings = _uncensored(given, described, censored)
     values = values[values["value"].notna()]
     if values.empty:
         raise TooFewDataError(f"No run has a value of '{response}': record results first.")
-    missing = [run for run in observations.runs if run not in set(values["run"].astype(str))]
+    # Runs left out for a value at a limit were named above.
+    missing = [run for run in observations.runs if run not in with_value]
     if missing:
         warnings.append(
             f"{len(missing)} of {len(observations.runs)} runs have no value of '{response}' and "
@@ -188,7 +191,8 @@ def _uncensored(
             f"{count} are known only as a limit (run '{first['run']}': {first['qualifier']}"
             f"{first['value']:g} {response.unit}".rstrip()
             + "). A fit would be biased by taking "
-            "them as numbers: choose censored='leave_out' or 'at_limit' to do so knowingly."
+            "them as numbers: choose censored='leave_out' or 'at_limit' to do so knowingly, or "
+            "fit_censored for a linear model by their likelihood."
         )
     if censored == "leave_out":
         return values[~beyond], [f"{count} are known only as a limit and were left out."]

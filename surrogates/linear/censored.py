@@ -60,6 +60,12 @@ class CensoredModel:
     fit: TobitFit
     treatment: Treatment
 
+    def __repr__(self) -> str:
+        return (
+            f"<CensoredModel of '{self.response}': {self.n_runs} runs, "
+            f"{int(np.count_nonzero(self.sides))} values at a limit>"
+        )
+
     @property
     def response(self) -> str:
         """The response that it predicts."""

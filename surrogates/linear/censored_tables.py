@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # With a larger share of values beyond a limit the fit leans on the normal shape more than on data.
 MANY_CENSORED = 0.5
 RESIDUAL_SD = "residual SD"
+# Moves of fewer standard errors than this are rounding.
+NO_MOVE = 1e-6
 
 
 def coefficient_table(model: "CensoredModel", coverage: float) -> "pd.DataFrame":
@@ -156,6 +158,8 @@ def _largest_move(model: "CensoredModel", other: LinearModel) -> str:
     numbers: FloatArray = np.array(_numbers(other, names))
     moves = np.abs(numbers - model.coefficients) / model.standard_errors
     most = int(np.nanargmax(moves))
+    if not moves[most] > NO_MOVE:
+        return "no coefficient"
     return f"'{names[most]}' most, by {moves[most]:.2g} standard errors"
 
 

@@ -22,6 +22,7 @@ from surrogates.linear.block_contrasts import BlockContrasts
 from surrogates.linear.model import Blocks, LinearModel, ModelOrder
 from surrogates.linear.solution import solve
 from surrogates.linear.treatment import treatment_of
+from surrogates.linear.wording import counted
 from surrogates.transforms import ResponseTransform
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ Weights = Mapping[str, float] | Sequence[float]
 IMPORTED: Origin = "imported"
 # Settings closer than this share of their size are the same setting.
 SAME = 1e-9
+# Beyond such sizes powers of numbers overflow or vanish.
+LARGEST = 1e60
+NO_VALUES = np.empty(0)
 
 
 def fit_observations(
@@ -156,6 +160,18 @@ def transform_of(
     response = rows.response
     if transform is not None:
         response = replace(response, transform=transform)
+    is_inverse = response.transform == "inverse"
+    scale = (
+        ResponseTransform("inverse") if is_inverse else ResponseTransform.of(response, NO_VALUES)
+    )
+    wrong = np.flatnonzero(~scale.accepts(rows.measured))
+    if wrong.size:
+        value = f"{rows.measured[wrong[0]]:g} {response.unit}".rstrip()
+        raise InvalidValueError(
+            f"Response '{response.name}' is modelled on the {response.transform} scale, which has "
+            f"no place for {value} of run '{rows.runs[wrong[0]]}'; expected {scale.domain()}. "
+            "Correct the value, or choose another scale (transform)."
+        )
     return ResponseTransform.of(response, rows.measured)
 
 
@@ -222,8 +238,22 @@ def _weights_of(
 
 
 def _check_values(rows: LearningRows, values: FloatArray) -> None:
-    spread = float(np.ptp(values))
-    if rows.n_rows > 1 and spread <= SAME * 1e-3 * float(np.abs(values).max(initial=0.0)):
+    size = float(np.abs(values).max(initial=0.0))
+    spread = float(values.max(initial=-np.inf) - values.min(initial=np.inf))
+    name, unit = rows.response.name, rows.response.unit
+    if size > LARGEST or 0 < spread < 1 / LARGEST:
+        raise InvalidValueError(
+            f"Values of '{name}' reach {f'{size:.3g} {unit}'.rstrip()} and differ by "
+            f"{f'{spread:.3g} {unit}'.rstrip()}; a fit needs sizes up to {LARGEST:g} and "
+            f"differences from {1 / LARGEST:g}: give the response in another unit."
+        )
+    if rows.n_rows > 1 and 0 < spread <= SAME * 1e-3 * size:
+        raise InvalidValueError(
+            f"Values of '{name}' differ by {f'{spread:.3g} {unit}'.rstrip()} only, beside a size "
+            f"of {f'{size:.3g} {unit}'.rstrip()}: too few digits are left for a fit, which needs a "
+            "difference of a millionth of a millionth of the size. Subtract a constant from all."
+        )
+    if rows.n_rows > 1 and spread == 0:
         raise TooFewDataError(
             f"All {rows.n_rows} runs have the same value of '{rows.response.name}', "
             f"{rows.measured[0]:g} {rows.response.unit}".rstrip()
@@ -233,14 +263,30 @@ def _check_values(rows: LearningRows, values: FloatArray) -> None:
 
 
 def _check_size(rows: LearningRows, terms: Terms, n_columns: int, n_blocks: int) -> None:
-    if rows.n_rows < n_columns + n_blocks:
-        beside = f", and {n_blocks} for the differences of blocks" if n_blocks else ""
-        raise TooFewDataError(
-            f"{rows.n_rows} runs with a value of '{rows.response.name}' cannot estimate "
-            f"{n_columns} coefficients ({', '.join(terms.names[:12])}"
-            f"{', ...' if len(terms.names) > 12 else ''}){beside}: choose a smaller model "
-            "(terms='interaction' or 'linear') or add runs."
-        )
+    if rows.n_rows >= n_columns + n_blocks:
+        return
+    beside = f", and {n_blocks} for the differences of blocks" if n_blocks else ""
+    smaller = _smaller_models(rows, min(n_columns - 1, rows.n_rows - n_blocks))
+    choices = [f"choose a smaller model (terms={smaller})"] if smaller else []
+    if n_blocks and rows.n_rows >= n_columns:
+        choices.append("leave the blocks in the noise (blocks='ignore')")
+    raise TooFewDataError(
+        f"{counted(rows.n_rows, 'run')} with a value of "
+        f"'{rows.response.name}' cannot estimate "
+        f"{counted(n_columns, 'coefficient')} ({', '.join(terms.names[:12])}"
+        f"{', ...' if len(terms.names) > 12 else ''}){beside}: "
+        f"{', '.join([*choices, 'or add runs' if choices else 'add runs'])}."
+    )
+
+
+def _smaller_models(rows: LearningRows, most: int) -> str:
+    """Return the named models with at most so many coefficients, the largest first."""
+    found = [
+        repr(name)
+        for name in ("quadratic", "interaction", "linear")
+        if len(model_columns(model_terms(name, rows.space), rows.space)) <= most
+    ]
+    return " or ".join(found)
 
 
 def _check_varied(terms: Terms, rows: LearningRows) -> None:

@@ -78,6 +78,12 @@ class LinearModel(Analyses):
     origins: tuple[Origin, ...]
     treatment: "Treatment | None" = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<LinearModel of '{self.response}': {len(self.columns)} coefficients, "
+            f"{self.n_runs} runs, {self.degrees} residual degrees of freedom>"
+        )
+
     @property
     def response(self) -> str:
         """The response that it predicts."""
@@ -107,6 +113,13 @@ class LinearModel(Analyses):
     def residual_std(self) -> float:
         """The residual SD of a run of weight 1 on the modelled scale; ``nan`` when saturated."""
         return self.solution.residual_std
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it reproduces every run, though it need not: values that were not measured."""
+        from surrogates.linear.reports.decomposition import is_rounding
+
+        return self.degrees > 0 and is_rounding(self.solution.rss, self.values, self.weights)
 
     @property
     def coefficients(self) -> FloatArray:

@@ -18,6 +18,7 @@ from surrogates.linear.diagnosing.residual_tests import (
     drift,
     normality,
 )
+from surrogates.linear.reports.decomposition import EXACT_FIT
 from surrogates.linear.reports.statistics import modelled_unit
 
 if TYPE_CHECKING:
@@ -183,6 +184,8 @@ class Diagnostics:
 
     def sentence(self) -> str:
         """Return in a sentence whether anything stands out."""
+        if self.model.is_exact:
+            return EXACT_FIT
         if not self.findings:
             return (
                 f"Nothing stands out among the residuals of the {self.model.n_runs} runs of "

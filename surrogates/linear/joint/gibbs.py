@@ -1,6 +1,6 @@
 """Gibbs sampling of seemingly unrelated regressions: numbers only, no names and no units."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from surrogates.linear.solution import Solution
 N_CHAINS = 4
 # Chains start this many standard errors from the least-squares fit.
 DISPERSION = 3.0
+# How often as many draws again are added when they are not enough.
+MAX_ROUNDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,12 @@ class _Problem:
 
 
 def draw_unrelated(
-    solutions: Sequence[Solution], *, n_draws: int, burn_in: int, rng: np.random.Generator
+    solutions: Sequence[Solution],
+    *,
+    n_draws: int,
+    burn_in: int,
+    rng: np.random.Generator,
+    enough: Callable[[GibbsDraws], bool] | None = None,
 ) -> GibbsDraws:
     """Return draws of the coefficients and the error covariance of several regressions.
 
@@ -64,6 +71,8 @@ def draw_unrelated(
         n_draws: Draws kept of each of the four chains.
         burn_in: Draws of each chain that are left out first.
         rng: Source of the draws.
+        enough: Asked after every ``n_draws`` whether to stop; they are drawn at most five times.
+            One time when absent.
 
     Source:
         Zellner (1971), An Introduction to Bayesian Inference in Econometrics, section 8.5; Gibbs
@@ -72,15 +81,39 @@ def draw_unrelated(
         353-369.
     """
     problem = _problem(solutions, rng)
-    n_responses, n_columns = len(solutions), len(problem.owners)
+    places = DISPERSION * rng.standard_normal((N_CHAINS, len(problem.owners)))
+    if burn_in:
+        places = _chains(problem, places, burn_in, rng)[0][:, -1]
+    kept, covariances = _chains(problem, places, n_draws, rng)
+    found = _in_own_units(problem, solutions, kept, covariances)
+    while enough is not None and kept.shape[1] < MAX_ROUNDS * n_draws and not enough(found):
+        more, further = _chains(problem, kept[:, -1], n_draws, rng)
+        kept = np.concatenate([kept, more], axis=1)
+        covariances = np.concatenate([covariances, further], axis=1)
+        found = _in_own_units(problem, solutions, kept, covariances)
+    return found
+
+
+def _chains(
+    problem: _Problem, places: FloatArray, n_draws: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return draws of the places and covariances that follow on places."""
+    n_responses, n_columns = problem.residuals.shape[1], len(problem.owners)
     kept = np.empty((N_CHAINS, n_draws, n_columns))
     covariances = np.empty((N_CHAINS, n_draws, n_responses, n_responses))
-    places = DISPERSION * rng.standard_normal((N_CHAINS, n_columns))
-    for step in range(burn_in + n_draws):
+    for step in range(n_draws):
         covariance = _draw_covariance(problem, places, rng)
         places = _draw_places(problem, covariance, rng)
-        if step >= burn_in:
-            kept[:, step - burn_in], covariances[:, step - burn_in] = places, covariance
+        kept[:, step], covariances[:, step] = places, covariance
+    return kept, covariances
+
+
+def _in_own_units(
+    problem: _Problem,
+    solutions: Sequence[Solution],
+    kept: FloatArray,
+    covariances: FloatArray,
+) -> GibbsDraws:
     coefficients = [
         solution.coefficients + std * kept[:, :, problem.owners == place] @ back.T
         for place, (solution, std, back) in enumerate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import FloatArray, IntArray
-from doe.errors import InvalidValueError, TooFewDataError, UnknownNameError
+from doe.errors import InvalidValueError, UnknownNameError
 from doe.responses import DerivedResponse
 from doe.runs import Observations
 from doe.space import FactorSpace
@@ -20,11 +20,10 @@ from surrogates.linear.joint.gibbs import GibbsDraws, draw_unrelated
 from surrogates.linear.joint.joint_fitting import (
     Incomplete,
     JointBlocks,
-    check_joint_degrees,
-    check_residuals,
     correlations_of,
     joint_models,
 )
+from surrogates.linear.joint.unrelated_checks import check_unrelated
 from surrogates.linear.joint.unrelated_margin import UnrelatedMargin
 from surrogates.linear.model import LinearModel, ModelOrder
 from surrogates.linear.solution import Solution, solve
@@ -254,7 +253,7 @@ def fit_seemingly_unrelated(
     terms_by_response: Mapping[str, ModelOrder | str | Terms],
     *,
     rng: np.random.Generator,
-    n_draws: int = N_DRAWS,
+    n_draws: int | None = None,
     burn_in: int = BURN_IN,
     blocks: JointBlocks = "fixed",
     censored: Censored = "refuse",
@@ -269,7 +268,8 @@ def fit_seemingly_unrelated(
         responses: Measured responses.
         terms_by_response: The terms of each, as for ``fit_linear``.
         rng: Source of the draws; the same state gives the same model.
-        n_draws: Draws kept of each of the four chains.
+        n_draws: Draws kept of each of the four chains; 2000 when absent, and as many more, up to
+            five times, until they are worth 400 independent ones.
         burn_in: Draws of each chain that are left out first.
         blocks: Whether differences between blocks are estimated as constants or left in the noise.
         censored: What to do with values known only as a limit.
@@ -290,13 +290,10 @@ def fit_seemingly_unrelated(
         censored=censored,
         incomplete=incomplete,
     )
-    _check_posterior(models)
-    # In the order of their names, so that the order of rows does not matter for a state of rng.
-    order = np.argsort(np.array(models[0].rows.runs))
-    solutions = [_reordered(model.solution, order) for model in models]
-    draws = draw_unrelated(solutions, n_draws=n_draws, burn_in=burn_in, rng=rng)
+    check_unrelated(models)
+    draws = _drawn(models, n_draws, burn_in, rng)
     size = len(models)
-    n_stored = draws.covariances.shape[0] * n_draws
+    n_stored = draws.covariances.shape[0] * draws.covariances.shape[1]
     return SeeminglyUnrelated(
         models=models,
         coefficients=tuple(part.reshape(n_stored, -1) for part in draws.coefficients),
@@ -304,6 +301,23 @@ def fit_seemingly_unrelated(
         uniforms=rng.random((n_stored, max(size - 1, 0))),
         convergence=convergence(_monitored(models, draws)),
         burn_in=burn_in,
+    )
+
+
+def _drawn(
+    models: Sequence[LinearModel], n_draws: int | None, burn_in: int, rng: np.random.Generator
+) -> GibbsDraws:
+    # In the order of their names, so that the order of rows does not matter for a state of rng.
+    order = np.argsort(np.array(models[0].rows.runs))
+    solutions = [_reordered(model.solution, order) for model in models]
+    if n_draws is not None:
+        return draw_unrelated(solutions, n_draws=n_draws, burn_in=burn_in, rng=rng)
+    return draw_unrelated(
+        solutions,
+        n_draws=N_DRAWS,
+        burn_in=burn_in,
+        rng=rng,
+        enough=lambda found: convergence(_monitored(models, found)).is_settled,
     )
 
 
@@ -327,28 +341,10 @@ def _monitored(models: Sequence[LinearModel], draws: GibbsDraws) -> dict[str, Fl
     return found
 
 
-def _check_posterior(models: Sequence[LinearModel]) -> None:
-    """Refuse data for which the posterior is improper, or has no variance."""
-    first = models[0]
-    for model in models:
-        check_joint_degrees(first.n_runs, model.n_coefficients, len(models))
-    every = np.hstack([model.solution.orthogonal for model in models])
-    # Some combination of the responses would be fitted without error, where the density is
-    # infinite, unless all columns together leave n - rank - q + 1 > 0.
-    rank = int(np.linalg.matrix_rank(every))
-    if first.n_runs - rank - len(models) + 1 < 1:
-        raise TooFewDataError(
-            f"{first.n_runs} runs are too few for {len(models)} responses whose terms together "
-            f"make {rank} different columns; at least {rank + len(models)} are needed: give the "
-            "responses fewer or more of the same terms, or add runs."
-        )
-    check_residuals(models)
-
-
 def _check_arguments(
     responses: Sequence[str],
     terms_by_response: Mapping[str, ModelOrder | str | Terms],
-    n_draws: int,
+    n_draws: int | None,
     burn_in: int,
 ) -> None:
     lacking = [name for name in responses if name not in terms_by_response]
@@ -357,7 +353,7 @@ def _check_arguments(
             f"terms_by_response has no terms for {lacking}; it has {list(terms_by_response)}: give "
             "the terms of every response."
         )
-    if n_draws < 4 * N_BATCHES:
+    if n_draws is not None and n_draws < 4 * N_BATCHES:
         raise InvalidValueError(
             f"n_draws is {n_draws}; expected at least {4 * N_BATCHES} per chain, {N_DRAWS} for use."
         )

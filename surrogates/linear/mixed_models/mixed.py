@@ -73,6 +73,12 @@ class MixedModel:
     inference: FixedInference
     treatment: Treatment | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<MixedModel of '{self.response}': {self.n_runs} runs, "
+            f"{len(self.random)} random block factor{'s' * (len(self.random) != 1)}>"
+        )
+
     @property
     def response(self) -> str:
         """The response that it predicts."""

@@ -245,6 +245,11 @@ def _check_moving(moving: tuple[object, ...], model: "LinearModel") -> None:
             "they cannot move one by one, and a stationary point in them has no meaning. Search "
             "with optimise_desirability, which keeps the sum, or hold every component in 'at'."
         )
+    if not any(term.factors for term in model.terms.terms):
+        raise InvalidValueError(
+            f"The model of '{model.response}' has no factor, so its surface is level everywhere: "
+            "fit one with terms, such as terms='linear' or 'quadratic'."
+        )
     if not moving:
         raise InvalidValueError(
             f"No numeric factor of the model of '{model.response}' is left to move: leave one out "

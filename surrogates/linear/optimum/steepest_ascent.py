@@ -18,6 +18,7 @@ from surrogates.linear.optimum.direction_cone import fraction_excluded
 from surrogates.linear.optimum.ridge import Aim, check_aim
 from surrogates.linear.optimum.second_order import SecondOrderSurface, second_order_surface
 from surrogates.linear.prediction import critical_t
+from surrogates.linear.reports.decomposition import EXACT_FIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,6 +154,8 @@ class SteepestAscent:
         return f"Along this straight line the fitted surface is best at step {best} ({where})."
 
     def _sureness(self) -> str:
+        if self.surface.model.is_exact:
+            return EXACT_FIT
         if np.isnan(self.fraction_excluded):
             return ""
         if self.fraction_excluded < 1e-9:

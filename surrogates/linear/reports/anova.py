@@ -10,7 +10,14 @@ from scipy import linalg
 from doe.arrays import FloatArray
 from doe.errors import InvalidValueError
 from doe.factors import MixtureComponent
-from surrogates.linear.reports.decomposition import Decomposition, Source, decompose, f_test
+from surrogates.linear.reports.decomposition import (
+    EXACT_FIT,
+    IDENTICAL,
+    Decomposition,
+    Source,
+    decompose,
+    f_test,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 AnovaKind = Literal["III", "I"]
 Role = Literal["blocks", "model", "term", "residual", "lack of fit", "pure error", "total"]
 LINEAR_BLENDING = "linear blending"
+DIVIDED = ("lack of fit", "pure error")
 NOT_RANDOMISED = "not from a randomised design"
 
 
@@ -55,12 +63,14 @@ class Anova:
         rows: Blocks, model, its terms, residual, lack of fit, pure error, total.
         notes: What has to be known to read it, each a sentence.
         label: ``not from a randomised design`` when an optimizer recommended runs, else empty.
+        is_exact: Whether the model reproduces every run, so that nothing is tested.
     """
 
     kind: AnovaKind
     rows: tuple[AnovaRow, ...]
     notes: tuple[str, ...]
     label: str = ""
+    is_exact: bool = False
 
     def row(self, source: str) -> AnovaRow:
         """Return the row of a source, such as ``Model``, ``pH:temperature`` or ``Lack of fit``.
@@ -82,15 +92,23 @@ class Anova:
         return tuple(row for row in self.rows if row.role == "term")
 
     def table(self) -> "pd.DataFrame":
-        """Return a row per source: degrees of freedom, sum of squares, mean square, F, p."""
+        """Return a row per source: degrees of freedom, sum of squares, mean square, F, p.
+
+        Without replicates lack of fit and pure error are blank: nothing divides the residual.
+        """
         import pandas as pd
 
+        blank = [row.role in DIVIDED and not self.row("Pure error").degrees for row in self.rows]
+        pairs = list(zip(self.rows, blank, strict=True))
+        degrees = [pd.NA if empty else row.degrees for row, empty in pairs]
         return pd.DataFrame(
             {
                 "source": [row.source for row in self.rows],
-                "degrees of freedom": [row.degrees for row in self.rows],
-                "sum of squares": [row.sum_of_squares for row in self.rows],
-                "mean square": [_number(row.mean_square) for row in self.rows],
+                "degrees of freedom": pd.array(degrees, dtype="Int64"),
+                "sum of squares": [np.nan if empty else row.sum_of_squares for row, empty in pairs],
+                "mean square": [
+                    np.nan if empty else _number(row.mean_square) for row, empty in pairs
+                ],
                 "F": [_number(row.f) for row in self.rows],
                 "p": [_number(row.p) for row in self.rows],
             }
@@ -99,6 +117,8 @@ class Anova:
     def sentence(self) -> str:
         """Return what it says in short."""
         model, lack = self.row("Model"), self.row("Lack of fit")
+        if self.is_exact:
+            return EXACT_FIT
         if model.degrees < 1:
             first = "The model has no terms."
         elif model.p is None:
@@ -153,7 +173,7 @@ def anova(model: "LinearModel", *, kind: AnovaKind = "III") -> Anova:
         _untested("Total", "total", parts.total),
     )
     label = NOT_RANDOMISED if model.recommended else ""
-    return Anova(kind, rows, _notes(model, parts, kind), label)
+    return Anova(kind, rows, _notes(model, parts, kind), label, parts.is_exact)
 
 
 def _groups(model: "LinearModel", *, is_corrected: bool) -> list[tuple[str, FloatArray]]:
@@ -195,7 +215,8 @@ def _sequential(
 
 
 def _tested(name: str, role: Role, source: Source, error: Source) -> AnovaRow:
-    f, p = f_test(source, error)
+    # Beside an error of exactly zero every source would be infinitely large.
+    f, p = f_test(source, error) if error.squares > 0 else (np.nan, np.nan)
     return AnovaRow(
         name, role, source.degrees, source.squares, _known(source.mean_square), _known(f), _known(p)
     )
@@ -230,10 +251,14 @@ def _notes(model: "LinearModel", parts: Decomposition, kind: AnovaKind) -> tuple
         found.append("Sums of squares are sequential: they depend on the order of the terms.")
     if parts.residual.degrees < 1:
         found.append("No degrees of freedom are left for the residual: nothing can be tested.")
+    elif parts.is_exact:
+        found.append(EXACT_FIT)
     elif parts.pure_error.degrees < 1:
         found.append("No run was repeated: pure error and lack of fit are not available.")
     elif parts.lack_of_fit.degrees < 1:
         found.append("Every degree of freedom is pure error: lack of fit is not available.")
+    elif parts.has_identical_replicates:
+        found.append(IDENTICAL)
     elif parts.lack_of_fit.squares < 0:
         found.append(
             "Replicates differ more than the residual allows, as their achieved settings are not "

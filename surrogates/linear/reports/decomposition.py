@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 # A remainder this small beside the whole is what rounding leaves of nothing.
 ROUNDING = 1e-13
+# Residuals of this many units in the last place of the largest value are rounding.
+LAST_PLACES = 64
+EXACT_FIT = (
+    "The model reproduces every run, so that no noise is left to judge anything by: check that the "
+    "values were measured and not computed."
+)
+
+IDENTICAL = (
+    "Lack of fit is not available: the replicates are identical, so they do not measure the noise. "
+    "Check that they are separate runs, and that the method resolves their differences."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +83,20 @@ class Decomposition:
         )
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the model reproduces every run, though it need not."""
+        return self.residual.degrees > 0 and self.residual.squares == 0
+
+    @property
+    def has_identical_replicates(self) -> bool:
+        """Whether runs were repeated and always gave the same value."""
+        return self.pure_error.degrees > 0 and self.pure_error.squares == 0
+
+    @property
     def lack_of_fit_test(self) -> tuple[float, float]:
-        """F and p of lack of fit against pure error; ``nan`` where either has no degrees."""
+        """F and p of lack of fit against pure error; ``nan`` without degrees or pure error."""
+        if self.has_identical_replicates:
+            return float("nan"), float("nan")
         return f_test(self.lack_of_fit, self.pure_error)
 
 
@@ -96,6 +119,8 @@ def decomposition(
 ) -> Decomposition:
     """Return how the variation divides for a solution of ``[matrix | block_matrix]``.
 
+    Residual and pure error that are rounding count as zero.
+
     Args:
         solution: The fit.
         matrix: The model columns, shape ``(n, p_model)``.
@@ -111,8 +136,8 @@ def decomposition(
         total=Source(total, n_runs - base.shape[1]),
         blocks=Source(total - beside_blocks if n_blocks else 0.0, n_blocks),
         model=Source(beside_blocks - solution.rss, matrix.shape[1] - base.shape[1]),
-        residual=Source(solution.rss, solution.degrees),
-        pure_error=error,
+        residual=_cleared(Source(solution.rss, solution.degrees), solution),
+        pure_error=_cleared(error, solution),
         is_corrected=is_corrected,
     )
 
@@ -138,6 +163,23 @@ def pure_error(
         own, weight = values[members], weights[members]
         squares += float(weight @ np.square(own - weight @ own / weight.sum()))
     return Source(squares, rows.n_rows - len(cells))
+
+
+def is_rounding(squares: float, values: FloatArray, weights: FloatArray) -> bool:
+    """Return whether a sum of squares of residuals is what rounding leaves of nothing.
+
+    Args:
+        squares: Weighted sum of squares.
+        values: The values that were fitted, shape ``(n,)``.
+        weights: Their weights, shape ``(n,)``.
+    """
+    place = LAST_PLACES * np.finfo(np.float64).eps * float(np.abs(values).max(initial=0.0))
+    return bool(squares <= float(weights.sum()) * place**2)
+
+
+def _cleared(source: Source, solution: Solution) -> Source:
+    rounding = is_rounding(source.squares, solution.values, solution.weights)
+    return Source(0.0, source.degrees) if rounding else source
 
 
 def can_express_mean(matrix: FloatArray) -> bool:

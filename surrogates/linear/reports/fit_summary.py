@@ -22,6 +22,7 @@ from doe.terms import (
 )
 from surrogates.linear.aliases import estimable_columns
 from surrogates.linear.reports.decomposition import (
+    EXACT_FIT,
     Source,
     decomposition,
     f_test,
@@ -229,7 +230,7 @@ def _fitted(
         f=None if step.name == "blocks" else _known(f),
         p=None if step.name == "blocks" else _known(p),
         lack_of_fit_p=_known(parts.lack_of_fit_test[1]),
-        residual_std=_known(solution.residual_std),
+        residual_std=_known(float(np.sqrt(left.mean_square))),
         r2=r2,
         adjusted_r2=adjusted,
         q2=None if press is None or whole <= 0 else 1 - press / whole,
@@ -240,24 +241,20 @@ def _fitted(
 
 def _suggested(fits: Sequence[OrderFit]) -> tuple[str, str]:
     """Return the order to start from, and why."""
-    significant = [fit for fit in fits if fit.p is not None and fit.p < LEVEL]
-    allowed = [fit for fit in significant if not fit.aliased]
+    clear = [fit for fit in fits if not fit.aliased]
+    allowed = [fit for fit in clear if fit.p is not None and fit.p < LEVEL]
     if not allowed:
-        if significant:
-            return fits[0].name, (
-                f"The terms of {significant[-1].name} explain more than chance would, but the runs "
-                f"cannot tell {', '.join(significant[-1].aliased[:4])} apart from others: name the "
-                "terms, or add runs."
-            )
         untested = [fit.name for fit in fits if fit.added_degrees and fit.residual_std is None]
         if untested and len(fits) == 2:
             return fits[0].name, (
                 f"{untested[0].capitalize()} takes every degree of freedom, so no order can be "
                 "tested: judge the effects against each other (half-normal plot), or repeat runs."
             )
-        return fits[0].name, "No order explains more than chance would (sequential p)."
+        return fits[0].name, _nothing_seen(fits, clear)
     fitting = [fit for fit in allowed if fit.lack_of_fit_p is None or fit.lack_of_fit_p >= LEVEL]
     chosen = (fitting or allowed)[-1]
+    if chosen.residual_std == 0:
+        return chosen.name, EXACT_FIT
     reason = [
         f"It is the highest order that is not aliased and whose added terms are significant "
         f"(sequential p {chosen.p:.3g})."
@@ -268,10 +265,26 @@ def _suggested(fits: Sequence[OrderFit]) -> tuple[str, str]:
     best = max(fits, key=lambda fit: -np.inf if fit.q2 is None or fit.aliased else fit.q2)
     if best is not chosen and best.q2 is not None and best.q2 > (chosen.q2 or -np.inf):
         reason.append(f"Note that {best.name} has the highest Q2, {best.q2:.3f}: compare both.")
-    passed_over = [fit for fit in significant if fit.aliased and fits.index(fit) > 0]
-    if passed_over:
-        reason.append(f"{passed_over[-1].name.capitalize()} is significant but aliased.")
     return chosen.name, " ".join(reason)
+
+
+def _nothing_seen(fits: Sequence[OrderFit], clear: Sequence[OrderFit]) -> str:
+    """Return that no order stands out, as far as the runs can tell the terms of one apart."""
+    aliased = [fit for fit in fits if fit.aliased]
+    if not aliased:
+        return "No order explains more than chance would (sequential p)."
+    tested = [fit for fit in clear if fit.p is not None]
+    found = (
+        f"No order up to {tested[-1].name} explains more than chance would (sequential p)."
+        if tested
+        else "No order can be tested."
+    )
+    first = aliased[0]
+    names = f"{', '.join(first.aliased[:4])}{', ...' if len(first.aliased) > 4 else ''}"
+    return (
+        f"{found} {first.name.capitalize()} is not judged, as the runs cannot tell {names} apart "
+        "from others: name the terms, or add runs."
+    )
 
 
 def _lack_of_fit_reason(chosen: OrderFit) -> str:

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from surrogates.linear.reports.decomposition import EXACT_FIT
+from surrogates.linear.wording import counted
+
 if TYPE_CHECKING:
     from surrogates.linear.reports.statistics import FitStatistics
 
@@ -57,7 +60,7 @@ def _counts(s: "FitStatistics") -> dict[str, str]:
         if left < 5
         else "the noise can be judged"
     )
-    runs = f"{s.n_runs} runs were fitted."
+    runs = f"{counted(s.n_runs, 'run')} {'was' if s.n_runs == 1 else 'were'} fitted."
     if s.recommended:
         runs += (
             f" {s.recommended} of them were recommended by an optimizer, so that these are not the "
@@ -67,18 +70,22 @@ def _counts(s: "FitStatistics") -> dict[str, str]:
     return {
         "runs": runs,
         "coefficients": f"{s.n_coefficients} coefficients were estimated from {s.n_runs} runs.",
-        "df model": f"The terms take {parts.model.degrees} degrees of freedom.",
+        "df model": f"The terms take {counted(parts.model.degrees, 'degree of freedom')}.",
         "df blocks": f"Differences between blocks take {blocks}; R2 and Q2 leave them out."
         if blocks
         else "No blocks are in the model.",
-        "df residual": f"{left} degrees of freedom are left for the residual: {judged}.",
+        "df residual": f"{counted(left, 'degree of freedom')} left for the residual: {judged}.",
         "df lack of fit": "Not available: no more different settings than coefficients."
         if parts.lack_of_fit.degrees < 1
         else f"{parts.lack_of_fit.degrees} settings more than coefficients show what the model "
         "misses.",
         "df pure error": "No setting was repeated: add replicates to see the noise by itself."
         if parts.pure_error.degrees < 1
-        else f"Replicates give {parts.pure_error.degrees} degrees of freedom for the noise alone.",
+        else "The replicates are identical, so they do not measure the noise: check that they are "
+        "separate runs, and that the method resolves their differences."
+        if parts.has_identical_replicates
+        else f"Replicates give {counted(parts.pure_error.degrees, 'degree of freedom')} for the "
+        "noise alone.",
     }
 
 
@@ -89,12 +96,11 @@ def _noise(s: "FitStatistics") -> dict[str, str]:
         "mean": f"The average of the modelled values is {s.mean:.5g}{unit}.",
         "residual SD": none
         if s.residual_std is None
+        else EXACT_FIT
+        if s.parts.is_exact
         else f"A run lies typically {s.residual_std:.3g}{unit} from the fitted surface.",
-        "CV %": ("Not available: it needs a residual SD and a mean that is not zero.")
-        if s.cv is None
-        else f"That is {s.cv:.3g} % of the mean; it means something only where zero is a true zero "
-        "of the scale.",
-        "adequate precision": none
+        "CV %": _variation(s),
+        "adequate precision": (EXACT_FIT if s.parts.is_exact else none)
         if s.adequate_precision is None
         else f"The surface spans {s.adequate_precision:.3g} times its average standard error: "
         + (
@@ -103,6 +109,24 @@ def _noise(s: "FitStatistics") -> dict[str, str]:
             else f"too little to find one's way by it ({PRECISE:g} is needed, Box and Wetz 1973)."
         ),
     }
+
+
+def _variation(s: "FitStatistics") -> str:
+    if s.parts.is_exact:
+        return EXACT_FIT
+    if s.cv is None and s.scale not in ("none", "log"):
+        return f"Not available on the {s.scale} scale, where a share of the mean means nothing."
+    if s.cv is None:
+        return "Not available: it needs a residual SD and a mean that is not zero."
+    if s.scale == "log":
+        return (
+            f"A value varies by {s.cv:.3g} % of its own mean, wherever that is: on the log scale "
+            "it is lognormal (100 sqrt(exp(SD^2) - 1)), and its unit does not matter."
+        )
+    return (
+        f"That is {s.cv:.3g} % of the mean; it means something only where zero is a true zero of "
+        "the scale."
+    )
 
 
 def _explained(s: "FitStatistics") -> dict[str, str]:
@@ -138,6 +162,8 @@ def _adjusted(s: "FitStatistics", adjusted: float) -> str:
 
 
 def _predicted(s: "FitStatistics", q2: float) -> str:
+    if s.parts.is_exact:
+        return EXACT_FIT
     if q2 < 0:
         verdict = "runs left out are predicted worse than by their mean: do not predict with it"
     elif q2 < GOOD_Q2:
@@ -180,6 +206,8 @@ def _criteria(s: "FitStatistics") -> dict[str, str]:
 
 def _reproducibility(s: "FitStatistics") -> str:
     value = s.reproducibility
+    if value is None and s.parts.has_identical_replicates:
+        return "Not available: the replicates are identical."
     if value is None:
         return "Not available: no setting was repeated, so the noise alone is not known."
     if value < REPRODUCIBLE:
@@ -196,6 +224,8 @@ def _validity(s: "FitStatistics") -> str:
         lacking = (
             "no setting was repeated"
             if s.parts.pure_error.degrees < 1
+            else "the replicates are identical"
+            if s.parts.has_identical_replicates
             else "no degrees of freedom are left for lack of fit"
             if s.parts.lack_of_fit.degrees < 1
             else "replicates and residual do not allow the test"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import FloatArray
-from surrogates.linear.reports.decomposition import Decomposition, decompose
+from surrogates.linear.reports.decomposition import Decomposition, decompose, is_rounding
 from surrogates.linear.solution import Solution
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class FitStatistics:
         parts: Sums of squares and degrees of freedom of each source.
         mean: Mean of the modelled values, weighted where runs have weights.
         residual_std: Root of the residual mean square.
-        cv: Residual SD as a percentage of the mean.
+        cv: Residual SD as a percentage of the mean; of the value itself for a log scale, where the
+            value is lognormal; None on other scales.
         r2: Share of the variation that the model explains.
         adjusted_r2: The same with each sum of squares per degree of freedom.
         press: Sum of squared errors when each run is predicted from the others.
@@ -51,6 +52,7 @@ class FitStatistics:
         lack_of_fit_p: Its p value.
         full_leverage: Runs that no other run checks: they have leverage 1.
         recommended: How many runs an optimizer recommended.
+        scale: The scale on which the response is modelled.
 
     Source:
         Myers, Montgomery and Anderson-Cook (2016), Response Surface Methodology, 4th ed., ch. 2;
@@ -82,6 +84,7 @@ class FitStatistics:
     lack_of_fit_p: float | None
     full_leverage: tuple[str, ...]
     recommended: int
+    scale: str = "none"
 
     @property
     def has_artificial_lack_of_fit(self) -> bool:
@@ -155,7 +158,7 @@ def fit_statistics(model: "LinearModel") -> FitStatistics:
         parts=parts,
         mean=mean,
         residual_std=std,
-        cv=None if std is None or mean == 0 else 100 * std / abs(mean),
+        cv=_variation(std, mean, model.transform.kind),
         r2=r2,
         adjusted_r2=adjusted,
         press=press,
@@ -170,6 +173,7 @@ def fit_statistics(model: "LinearModel") -> FitStatistics:
         lack_of_fit_p=_known(lack_p),
         full_leverage=tuple(np.array(model.rows.runs)[full].tolist()),
         recommended=len(model.recommended),
+        scale=model.transform.kind,
     )
 
 
@@ -205,7 +209,9 @@ def log_likelihood(model: "LinearModel") -> float | None:
     solution = model.solution
     squares = solution.rss / model.n_runs
     slopes = model.transform.slope(model.rows.measured)
-    if solution.degrees < 1 or squares <= 0 or not np.isfinite(slopes).all():
+    if solution.degrees < 1 or not np.isfinite(slopes).all():
+        return None
+    if is_rounding(solution.rss, solution.values, solution.weights):
         return None
     normal = -0.5 * model.n_runs * (np.log(2 * np.pi * squares) + 1)
     return float(normal + 0.5 * np.log(model.weights).sum() + np.log(slopes).sum())
@@ -242,9 +248,18 @@ def modelled_unit(model: "LinearModel") -> str:
     return unit if kind == "none" else f"{kind}({unit or model.response})"
 
 
+def _variation(std: float | None, mean: float, scale: str) -> float | None:
+    """Return the coefficient of variation in percent; that of a lognormal value on a log scale."""
+    if std is None or scale not in ("none", "log"):
+        return None
+    if scale == "log":
+        return float(100 * np.sqrt(np.expm1(std**2)))
+    return None if mean == 0 else 100 * std / abs(mean)
+
+
 def _adequate_precision(model: "LinearModel") -> float | None:
     variance = model.n_coefficients * model.residual_std**2 / model.n_runs
-    if not variance > 0:
+    if not variance > 0 or is_rounding(model.solution.rss, model.values, model.weights):
         return None
     # Without the blocks: their differences are no signal.
     fitted: FloatArray = model.matrix.to_numpy(dtype=np.float64) @ model.coefficients
@@ -253,6 +268,8 @@ def _adequate_precision(model: "LinearModel") -> float | None:
 
 def _reproducibility(parts: Decomposition) -> float | None:
     if parts.pure_error.degrees < 1 or parts.explainable.degrees < 1:
+        return None
+    if parts.has_identical_replicates:
         return None
     return _share(parts.pure_error.mean_square, parts.explainable.mean_square)
 

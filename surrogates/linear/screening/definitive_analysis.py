@@ -8,6 +8,7 @@ import numpy as np
 
 from doe.errors import DesignError, InvalidValueError
 from doe.terms import Terms
+from surrogates.linear.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ class DefinitiveAnalysis:
         terms: Intercept, active effects, and what these build on.
         model: The model with these terms, fitted to all runs.
         notes: What has to be known to read it, each a sentence.
+        doubt: Why the noise is probably understated, and what to do; empty otherwise.
     """
 
     response: str
@@ -82,6 +84,7 @@ class DefinitiveAnalysis:
     terms: Terms
     model: "LinearModel"
     notes: tuple[str, ...]
+    doubt: str = ""
 
     def table(self) -> "pd.DataFrame":
         """Return a row per decision: stage, what, estimate, statistic, degrees, p, decision."""
@@ -104,14 +107,15 @@ class DefinitiveAnalysis:
         )
 
     def sentence(self) -> str:
-        """Return what is active, and by which noise that was judged."""
+        """Return what is active, and by which noise that was judged; a doubt about it first."""
         first = ", ".join(self.main_effects) or "none"
         second = ", ".join(self.second_order) or "none"
+        doubt = f"{self.doubt} " if self.doubt else ""
         return (
-            f"Active main effects: {first}; active second-order effects: {second} (heredity "
+            f"{doubt}Active main effects: {first}; active second-order effects: {second} (heredity "
             f"{self.heredity}). Noise SD {self.main_std:.4g} from {self.noise_source}, "
-            f"{self.noise_std:.4g} with {self.noise_degrees} degrees of freedom when inactive main "
-            "effects are added to it."
+            f"{self.noise_std:.4g} with {counted(self.noise_degrees, 'degree of freedom')} when "
+            "inactive main effects are added to it."
         )
 
 

@@ -28,6 +28,7 @@ from surrogates.linear.screening.selection_search import TIE
 from surrogates.linear.screening.subsets import RANK_TOLERANCE, Subsets
 from surrogates.linear.solution import solve
 from surrogates.linear.term_formulas import sort_key, terms_from
+from surrogates.linear.wording import counted
 
 # More sets of one size than this are not all tried; the best smaller set is then extended.
 MAX_SETS = 100_000
@@ -82,6 +83,7 @@ def analyse(main: LinearModel, levels: Levels) -> DefinitiveAnalysis:
     mains = [Term(((name, 1),)) for name in main.space.names if name in factors]
     terms = terms_from([Term(), *mains, *chosen], main.space)
     added = [name for name in factors if name not in first.active]
+    doubts = _doubts(main, split, first)
     return DefinitiveAnalysis(
         response=main.response,
         heredity=levels.heredity,
@@ -95,7 +97,8 @@ def analyse(main: LinearModel, levels: Levels) -> DefinitiveAnalysis:
         steps=(*first.steps, *steps),
         terms=terms,
         model=main.refit(terms),
-        notes=(*_notes(main, split, added), *_doubts(main, split, first), *notes),
+        notes=(*doubts, *_notes(main, split, added), *notes),
+        doubt=" ".join(doubts),
     )
 
 
@@ -123,7 +126,7 @@ def _first_stage(
     order = _by_size(names, estimates / np.sqrt(inverse))
     if levels.noise == "residual":
         clean = _Noise(main.solution.rss, main.degrees)
-        source = f"{main.degrees} degrees of freedom of what the main effects leave"
+        source = f"{counted(main.degrees, 'degree of freedom')} of what the main effects leave"
     elif not clean.degrees or clean.squares <= EXACT * float(split.odd @ split.odd):
         return _without_noise(names, estimates, half, split, order)
     # A half difference has half the variance of a run.
@@ -147,7 +150,7 @@ def _clean_noise(half: FloatArray, split: MirrorPairs) -> tuple[_Noise, str]:
     fake = _Noise(2 * _left(half, split.odd), len(half) - half.shape[1])
     pure = _Noise(*split.pure_error())
     sources = [
-        f"{noise.degrees} degrees of freedom of {what}"
+        f"{counted(noise.degrees, 'degree of freedom')} of {what}"
         for noise, what in ((fake, "fake factors"), (pure, "repeats"))
         if noise.degrees
     ]
@@ -349,10 +352,11 @@ def _doubts(main: LinearModel, split: MirrorPairs, first: _Main) -> list[str]:
     if not p < 0.05:
         return []
     return [
-        f"Every main effect stands out from a noise SD of {std_of(squares, degrees):.3g}, which is "
-        f"that of repeats alone; what the main effects leave beside it is {f:.3g} times as large "
-        f"(p {p:.2g}). Repeats that are less than whole runs of their own (one preparation, one "
-        "day) understate the noise: if they are, use noise='residual'."
+        f"The noise looks too small: every main effect stands out from an SD of "
+        f"{std_of(squares, degrees):.3g}, that of repeats alone, while what the main effects leave "
+        f"beside it is {f:.3g} times as large (p {p:.2g}). Repeats that are less than whole runs "
+        "of their own (one preparation, one day) understate the noise: if they are, use "
+        "noise='residual'."
     ]
 
 

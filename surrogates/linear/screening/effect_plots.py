@@ -8,6 +8,7 @@ from scipy import special
 from doe.arrays import FloatArray, IntArray
 from doe.errors import TooFewDataError
 from doe.plots import Axis, Bars, Line, Plot, Points
+from surrogates.linear.reports.decomposition import EXACT_FIT
 
 if TYPE_CHECKING:
     from surrogates.linear.screening.effects import Effects
@@ -96,11 +97,11 @@ def pareto_plot(effects: "Effects") -> Plot:
         Line(label, np.full(2, limit), ends, "limit" if i else "reference")
         for i, (label, limit) in enumerate(limits)
     )
-    what = "Size of t" if effects.degrees else "Size of the effect"
+    what = "Size of t" if effects.has_noise else "Size of the effect"
     return Plot(
         f"Pareto chart of effects on {effects.response}",
         _pareto_sentence(effects, names, sizes, limits),
-        Axis(what, "" if effects.degrees else effects.unit, 0.0, right),
+        Axis(what, "" if effects.has_noise else effects.unit, 0.0, right),
         Axis(
             "Term",
             "",
@@ -114,15 +115,10 @@ def pareto_plot(effects: "Effects") -> Plot:
 
 
 def _bars(effects: "Effects") -> tuple[list[str], list[float]]:
-    if not effects.degrees:
+    if not effects.has_noise:
         return list(effects.names), [abs(e.contrast) for e in effects.effects]
     found = {e.name: abs(e.t) for e in effects.effects if e.t is not None}
     found |= {name: t for name, t in effects.joint.items() if t is not None}
-    if not found:
-        raise TooFewDataError(
-            "The model fits every run exactly, so that no effect can be compared with a noise: "
-            "look at the effects themselves."
-        )
     return list(found), list(found.values())
 
 
@@ -144,7 +140,9 @@ def _pareto_sentence(
     for label, limit in limits:
         beyond = [name for size, name in pairs if size > limit]
         parts.append(f"Beyond the {label} {limit:.4g}: {', '.join(beyond) or 'none'}.")
-    if not effects.degrees:
+    if effects.is_exact:
+        parts.append(EXACT_FIT)
+    elif not effects.degrees:
         parts.append("No degrees of freedom are left for t values; Lenth's method judges alone.")
     return " ".join(parts).replace("the Lenth's", "Lenth's")
 

@@ -12,8 +12,11 @@ from doe.errors import InvalidValueError, UnknownNameError
 from doe.factors import CategoricalFactor, MixtureComponent
 from doe.terms import Column, model_columns
 from surrogates.linear.prediction import critical_t
+from surrogates.linear.reports.decomposition import EXACT_FIT, Source, f_test, is_rounding
 from surrogates.linear.reports.statistics import modelled_unit
+from surrogates.linear.screening.curvature import Curvature
 from surrogates.linear.screening.lenth import MIN_EFFECTS, Lenth, lenth, simulated_lenth
+from surrogates.linear.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +30,7 @@ UNCORRELATED = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How much the modelled response changes with one term.
+    """How much the modelled response changes with a term.
 
     Attributes:
         name: The term.
@@ -40,6 +43,7 @@ class Effect:
         t: Value over standard error; None without degrees of freedom.
         p: Probability of a t at least as large without such an effect; None likewise.
         share: Sum of squares of the term, as a share of all of them.
+        squares: Sum of squares of the term after all others.
         aliases: Other effects that are part of it, with their sign.
     """
 
@@ -50,6 +54,7 @@ class Effect:
     t: float | None
     p: float | None
     share: float
+    squares: float
     aliases: tuple[str, ...] = ()
 
 
@@ -61,12 +66,15 @@ class Effects:
         response: What is modelled.
         unit: Unit of the effects.
         effects: One per term with a single column, in the order of the model.
-        degrees: Degrees of freedom of the residual; 0 when the model is saturated.
+        degrees: Degrees of freedom of the noise that t is against; 0 when there is none.
         lenth: Lenth's margins on the scale of ``contrast``; None with fewer than three effects.
         level: Confidence of all limits.
         joint: Terms with several columns: the t value that has the p value of their joint test;
             None without degrees of freedom.
         notes: What has to be known to read them, each a sentence.
+        noise: What t is against, in words.
+        curvature: Of a two-level design with centre runs; None elsewhere.
+        is_exact: Whether the terms reproduce every value, so that no noise is left to judge by.
     """
 
     response: str
@@ -77,6 +85,9 @@ class Effects:
     level: float
     joint: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    noise: str = "the residual"
+    curvature: Curvature | None = None
+    is_exact: bool = False
 
     def __getitem__(self, name: str) -> Effect:
         """Return the effect of a term.
@@ -104,7 +115,12 @@ class Effects:
     @property
     def t_limit(self) -> float | None:
         """The |t| beyond which one effect by itself is no chance; None when saturated."""
-        return critical_t(self.level, self.degrees) if self.degrees else None
+        return critical_t(self.level, self.degrees) if self.has_noise else None
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether anything measures the noise, so that there are t values."""
+        return self.degrees > 0 and not self.is_exact
 
     @property
     def bonferroni_limit(self) -> float | None:
@@ -113,7 +129,7 @@ class Effects:
         Source:
             Bonferroni's inequality: each of m effects at (1 - level) / m.
         """
-        if not self.degrees:
+        if not self.has_noise:
             return None
         n_tests = len(self.effects) + len(self.joint)
         return critical_t(1 - (1 - self.level) / n_tests, self.degrees)
@@ -152,23 +168,29 @@ class Effects:
         return replace(self, lenth=limits)
 
     def table(self) -> "pd.DataFrame":
-        """Return a row per effect, largest first: effect, SE, t, p, share, verdict, aliases."""
+        """Return a row per effect, largest first, with SE, t, F, p, verdict; curvature last."""
         import pandas as pd
 
         ordered = sorted(self.effects, key=lambda e: (-abs(e.contrast), e.name))
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "term": [e.name for e in ordered],
                 "effect": [e.value for e in ordered],
                 "contrast": [e.contrast for e in ordered],
                 "standard error": [_number(e.standard_error) for e in ordered],
                 "t": [_number(e.t) for e in ordered],
+                "sum of squares": [e.squares for e in ordered],
+                "F": [_number(None if e.t is None else e.t**2) for e in ordered],
                 "p": [_number(e.p) for e in ordered],
                 "share of squares": [e.share for e in ordered],
                 "Lenth": [self.verdict(e.name) for e in ordered],
                 "aliases": [", ".join(e.aliases) for e in ordered],
             }
         ).set_index("term")
+        if self.curvature is None:
+            return table
+        last = pd.DataFrame([self.curvature.row()], pd.Index(["curvature"], name="term"))
+        return pd.concat([table, last])
 
     def verdict(self, name: str) -> str:
         """Return what Lenth's method says of an effect: active, possible, or not seen.
@@ -187,11 +209,15 @@ class Effects:
         """Return which effects stand out, and by what measure."""
         parts = []
         if self.t_limit is not None and self.bonferroni_limit is not None:
+            surely = _listed(self._beyond_t(self.bonferroni_limit))
             parts.append(
-                f"By t with {self.degrees} degrees of freedom beyond {self.bonferroni_limit:.4g} "
-                f"(Bonferroni): {_listed(self._beyond_t(self.bonferroni_limit))}; beyond "
+                f"By t against {self.noise} with "
+                f"{counted(self.degrees, 'degree of freedom')} beyond "
+                f"{self.bonferroni_limit:.4g} (Bonferroni): {surely}; beyond "
                 f"{self.t_limit:.4g} (one effect): {_listed(self._beyond_t(self.t_limit))}."
             )
+        if self.is_exact:
+            parts.append(EXACT_FIT)
         if self.lenth is None:
             parts.append(f"Lenth's method needs at least {MIN_EFFECTS} effects.")
         else:
@@ -205,6 +231,8 @@ class Effects:
                 "The model leaves no degrees of freedom, so there are no t values: only Lenth's "
                 "method judges, on the assumption that most effects are inactive."
             )
+        if self.curvature is not None:
+            parts.append(self.curvature.sentence(self.unit))
         return " ".join(parts)
 
     def half_normal_plot(self) -> "Plot":
@@ -226,12 +254,13 @@ class Effects:
         return pareto_plot(self)
 
 
-def effects(model: "LinearModel", *, level: float = 0.95) -> Effects:
+def effects(model: "LinearModel", *, level: float = 0.95, noise: Source | None = None) -> Effects:
     """Return the effects of a model and which of them stand out.
 
     Args:
         model: The model; saturated ones too.
         level: Confidence of all limits.
+        noise: What t is against; the residual when absent.
 
     Raises:
         InvalidValueError: If ``level`` is not between 0 and 1, the model has no term but the
@@ -254,18 +283,22 @@ def effects(model: "LinearModel", *, level: float = 0.95) -> Effects:
         )
     single = {name: own[0] for name, own in places.items() if len(own) == 1}
     columns = {column.name: column for column in model_columns(model.terms, model.space)}
-    found = _effects_of(model, single, columns)
+    error = Source(model.solution.rss, model.degrees) if noise is None else noise
+    is_exact = error.degrees > 0 and is_rounding(error.squares, model.values, model.weights)
+    judged = Source(0.0, 0) if is_exact else error
+    found = _effects_of(model, single, columns, judged)
     contrasts = np.array([effect.contrast for effect in found])
-    joint = {name: _joint_t(model, own) for name, own in places.items() if len(own) > 1}
+    joint = {name: _joint_t(model, own, judged) for name, own in places.items() if len(own) > 1}
     return Effects(
         response=model.response,
         unit=modelled_unit(model),
         effects=found,
-        degrees=model.degrees,
+        degrees=error.degrees,
         lenth=lenth(contrasts, level=level) if len(found) >= MIN_EFFECTS else None,
         level=level,
         joint=joint,
         notes=_notes(model, list(single.values()), tuple(joint)),
+        is_exact=is_exact,
     )
 
 
@@ -280,7 +313,7 @@ def _refuse_mixtures(model: "LinearModel") -> None:
 
 
 def _effects_of(
-    model: "LinearModel", single: Mapping[str, int], columns: Mapping[str, Column]
+    model: "LinearModel", single: Mapping[str, int], columns: Mapping[str, Column], noise: Source
 ) -> tuple[Effect, ...]:
     if not single:
         return ()
@@ -296,11 +329,11 @@ def _effects_of(
     found = []
     for i, name in enumerate(single):
         error = t = p = None
-        if model.degrees:
-            error = float(abs(ranges[i]) * np.sqrt(variances[i]) * model.residual_std)
-            t, p = _t_test(float(values[i]), error, model.degrees)
-        share = float(squares[i] / total)
-        found.append(Effect(name, float(values[i]), float(contrasts[i]), error, t, p, share))
+        if noise.degrees:
+            error = float(abs(ranges[i]) * np.sqrt(variances[i] * noise.mean_square))
+            t, p = _t_test(float(values[i]), error, noise.degrees)
+        share, own = float(squares[i] / total), float(squares[i])
+        found.append(Effect(name, float(values[i]), float(contrasts[i]), error, t, p, share, own))
     return tuple(found)
 
 
@@ -322,12 +355,11 @@ def _range(model: "LinearModel", column: Column, place: int) -> float:
     return 1.0 if is_even else 2.0 * sign
 
 
-def _joint_t(model: "LinearModel", places: tuple[int, ...]) -> float | None:
-    if not model.degrees or model.residual_std == 0:
+def _joint_t(model: "LinearModel", places: tuple[int, ...], noise: Source) -> float | None:
+    if not noise.degrees or noise.squares == 0:
         return None
-    f = model.solution.explained_by(places) / len(places) / model.residual_std**2
-    p = float(special.fdtrc(len(places), model.degrees, f))
-    return float(-special.stdtrit(float(model.degrees), p / 2)) if p > 0 else float(np.sqrt(f))
+    f, p = f_test(Source(model.solution.explained_by(places), len(places)), noise)
+    return float(-special.stdtrit(float(noise.degrees), p / 2)) if p > 0 else float(np.sqrt(f))
 
 
 def _notes(model: "LinearModel", places: list[int], joint: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from doe.errors import InvalidValueError
 from doe.terms import Term, Terms
+from surrogates.linear.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,10 +20,22 @@ Criterion = Literal["p", "AICc", "BIC"]
 Action = Literal["start", "added", "removed", "chosen", "runner-up"]
 
 OPTIMISM = (
-    "The terms were chosen by looking at these results: the p values, R2 and intervals of the "
-    "chosen model are too good, and the more so the more terms were looked at (Freedman 1983, "
-    "American Statistician 37, 152-155). Confirm it by new runs."
+    "The terms were chosen by looking at these results: the p values (that of the whole model "
+    "too), R2 and intervals of the chosen model are too good, and the more so the more terms were "
+    "looked at (Freedman 1983, American Statistician 37, 152-155). Confirm it by new runs."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How terms are chosen; see ``select_terms``."""
+
+    method: Method
+    criterion: Criterion
+    enter: float
+    leave: float
+    hierarchy: bool
+    max_models: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,9 @@ class Selection:
         n_candidates: How many terms were free to come and go.
         n_models: How many models were compared.
         notes: What has to be known to read it, each a sentence.
+        stopped: Why no more terms were added though some would have come; empty otherwise.
+        caution: That the candidates nearly use up the runs; empty otherwise, and for ``all`` and
+            ``backward``.
     """
 
     method: Method
@@ -85,6 +101,8 @@ class Selection:
     n_candidates: int
     n_models: int
     notes: tuple[str, ...]
+    stopped: str = ""
+    caution: str = ""
 
     def table(self) -> "pd.DataFrame":
         """Return a row per step: what was done to which term, its statistic, and the model after.
@@ -124,10 +142,18 @@ class Selection:
         }[self.method]
         rule = f"p value{limit}" if self.criterion == "p" else self.criterion
         way = "comparison of all models" if self.method == "all" else f"{self.method} selection"
-        return (
-            f"By {way} ({rule}; hierarchy {kept}; {self.n_models} models of {self.n_candidates} "
-            f"candidate terms): {', '.join(names) or 'no term but the intercept'}."
+        text = (
+            f"By {way} ({rule}; hierarchy {kept}; {counted(self.n_models, 'model')} of "
+            f"{counted(self.n_candidates, 'candidate')}): "
+            f"{', '.join(names) or 'no term but the intercept'}."
         )
+        whole = self.model.anova().row("Model")
+        if whole.p is not None:
+            text += (
+                f" The p value of the whole model, {whole.p:.3g}, is too small, since its terms "
+                "were chosen by these same results."
+            )
+        return " ".join(part for part in (text, self.caution, self.stopped) if part)
 
 
 def select_terms(
@@ -149,7 +175,9 @@ def select_terms(
     - ``backward`` starts from all candidates and removes the least useful term while there is one;
     - ``forward`` starts from the forced terms and adds the most useful; with hierarchy an
       interaction comes into question only after what it builds on;
-    - ``stepwise`` is forward with removals between;
+    - ``stepwise`` is forward with removals between; neither adds a term that leaves fewer residual
+      degrees of freedom than 3 or a quarter of the runs, where a noise made small by the choice
+      lets every further term in;
     - ``all`` compares every model (every hierarchical one).
 
     By ``p`` the F test of a term after all others decides; of all models the one with the smallest
@@ -181,11 +209,40 @@ def select_terms(
         Subset Selection in Regression, 2nd ed.; hierarchy: Peixoto (1990), American Statistician
         44, 26-30; AICc: Hurvich and Tsai (1989), Biometrika 76, 297-307.
     """
-    from surrogates.linear.screening.selection_search import Rule, search
+    from surrogates.linear.screening.selection_search import search
 
     _check(method, criterion, enter, leave, max_models)
     rule = Rule(method, criterion, enter, leave, hierarchy, max_models)
     return search(model, candidates, rule, tuple(forced))
+
+
+def stopping(term: str, left: int, least: int, *, n_runs: int) -> str:
+    """Return why no more terms were added.
+
+    Args:
+        term: The term that would have come.
+        left: Residual degrees of freedom that it would have left.
+        least: Those that are kept.
+        n_runs: Runs.
+    """
+    return (
+        f"Adding stopped before '{term}', which would leave {left} residual degrees of freedom of "
+        f"{n_runs} runs; at least {least} are kept (3, or a quarter of the runs)."
+    )
+
+
+def saturation(n_runs: int, n_columns: int) -> str:
+    """Return the caution where the candidates make up nearly as many columns as there are runs.
+
+    Args:
+        n_runs: Runs.
+        n_columns: Coefficients of all candidates.
+    """
+    return (
+        f"The candidates make up {n_columns} coefficients of {n_runs} runs: out of so many some "
+        "always fit what is noise, and the noise that is left looks too small, so that no F or p "
+        "value here shows an effect. Judge the effects by Lenth's method, or add runs."
+    )
 
 
 def selection_notes(model: "LinearModel", lost: Sequence[Term], *, hierarchy: bool) -> list[str]:

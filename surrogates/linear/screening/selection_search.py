@@ -14,11 +14,12 @@ from surrogates.linear.reports.decomposition import decompose
 from surrogates.linear.reports.statistics import aicc, bic
 from surrogates.linear.screening.selection import (
     Action,
-    Criterion,
-    Method,
+    Rule,
     Selection,
     Step,
+    saturation,
     selection_notes,
+    stopping,
 )
 from surrogates.linear.screening.subsets import Subsets, subsets_of
 from surrogates.linear.term_formulas import (
@@ -35,20 +36,10 @@ TIE = 1e-9
 # Squares smaller than this share of all are rounding: the fit is exact.
 EXACT = 1e-24
 RUNNERS_UP = 9
+# Adding stops where fewer degrees of freedom, or a smaller share of the runs, would be left.
+MIN_DEGREES, MIN_SHARE = 3, 0.25
 
 Subset = tuple[Term, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How terms are chosen; see ``select_terms``."""
-
-    method: Method
-    criterion: Criterion
-    enter: float
-    leave: float
-    hierarchy: bool
-    max_models: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +63,7 @@ class _Search:
     explainable: float
     steps: list[Step] = field(default_factory=list)
     known: dict[frozenset[Term], float] = field(default_factory=dict)
+    stopped: str = ""
 
     def __post_init__(self) -> None:
         terms = self.subsets.terms
@@ -90,6 +82,11 @@ class _Search:
     def degrees(self, subset: Subset) -> int:
         """Return the residual degrees of freedom."""
         return self.subsets.n_runs - self.subsets.n_columns(subset)
+
+    @property
+    def least_degrees(self) -> int:
+        """The residual degrees of freedom that adding terms has to leave."""
+        return max(MIN_DEGREES, int(np.ceil(MIN_SHARE * self.subsets.n_runs)))
 
     def criteria(self, subset: Subset, rss: float) -> tuple[float | None, float | None]:
         """Return AICc and BIC; None where not available."""
@@ -204,6 +201,8 @@ def search(
         n_candidates=len(subsets.terms),
         n_models=len(work.known),
         notes=tuple(selection_notes(model, lost, hierarchy=rule.hierarchy)),
+        stopped=work.stopped,
+        caution=_caution(work),
     )
 
 
@@ -251,6 +250,11 @@ def _forward(work: _Search) -> Subset:
         come = _best(work, subset)
         if come is None:
             return subset
+        left = work.degrees(_with(subset, come.term))
+        if left < work.least_degrees:
+            runs, least = work.subsets.n_runs, work.least_degrees
+            work.stopped = stopping(come.term.name, left, least, n_runs=runs)
+            return subset
         subset = _with(subset, come.term)
         work.log("added", come.term.name, subset, come)
         while work.rule.method == "stepwise":
@@ -262,6 +266,13 @@ def _forward(work: _Search) -> Subset:
         if frozenset(subset) in seen:
             return subset
         seen.add(frozenset(subset))
+
+
+def _caution(work: _Search) -> str:
+    every = work.subsets.terms
+    if work.rule.method not in ("forward", "stepwise") or work.degrees(every) >= work.least_degrees:
+        return ""
+    return saturation(work.subsets.n_runs, work.subsets.n_columns(every))
 
 
 def _worst(work: _Search, subset: Subset) -> _Test | None:

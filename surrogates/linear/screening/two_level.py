@@ -11,6 +11,7 @@ from doe.errors import InvalidValueError
 from doe.factors import CategoricalFactor, MixtureComponent
 from doe.terms import INTERCEPT, Term, Terms
 from surrogates.linear.model import fit_linear
+from surrogates.linear.screening.curvature import with_curvature
 from surrogates.linear.screening.effects import Effects, effects
 from surrogates.linear.term_formulas import terms_from
 
@@ -43,7 +44,8 @@ def two_level_effects(
     are clear of the earlier ones and of the blocks. In a regular fraction every effect stands for
     all that are aliased with it; ``aliases`` names those of up to ``alias_order`` factors.
     Interactions that are aliased in part (Plackett-Burman designs) stay in the noise, and a note
-    says so. Centre points measure noise and curvature.
+    says so. Where there are runs at the centre, ``curvature`` is how far the corners lie from it,
+    and t and F are against the pure error of replicates, if there are any.
 
     Args:
         observations: Runs at two settings of each factor, and at the centre.
@@ -63,7 +65,21 @@ def two_level_effects(
     columns = _main_columns(main)
     terms, search = _clear_terms(main, columns)
     model = main.refit(terms)
-    found = effects(model, level=level)
+    numeric = [
+        column
+        for name, column in columns.items()
+        if not isinstance(model.space.factor(name), CategoricalFactor)
+    ]
+    beside = with_curvature(model, numeric)
+    if beside is None:
+        found = effects(model, level=level)
+    else:
+        model, noise, curvature = beside
+        found = effects(model, level=level, noise=noise)
+        note = curvature.sentence(found.unit)
+        found = replace(
+            found, curvature=curvature, noise=curvature.noise, notes=(*found.notes, note)
+        )
     aliases = _aliases(search, columns, model, alias_order)
     rows = tuple(replace(e, aliases=tuple(aliases.get(e.name, ()))) for e in found.effects)
     return replace(found, effects=rows, notes=(*found.notes, *search.notes))

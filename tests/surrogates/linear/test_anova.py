@@ -17,6 +17,7 @@ from doe.space import FactorSpace
 from surrogates.linear.model import fit_linear
 from surrogates.linear.reports.anova import LINEAR_BLENDING, anova
 from tests.surrogates.examples import culture_study, mixed_study
+from tests.surrogates.linear.examples import straight_line
 
 LEVELS = ("A", "B", "C")
 
@@ -140,6 +141,7 @@ def test_without_replicates_or_degrees_of_freedom_nothing_is_made_up():
     saturated = anova(fit_linear(study, "y", "interaction"))
 
     assert once.row("Lack of fit").p is None
+    assert once.table().loc[["Lack of fit", "Pure error"]].isna().to_numpy().all()
     assert any("No run was repeated" in note for note in once.notes)
     assert saturated.row("Model").f is None
     assert saturated.row("Model").sum_of_squares == pytest.approx(
@@ -150,6 +152,38 @@ def test_without_replicates_or_degrees_of_freedom_nothing_is_made_up():
 
 
 @pytest.mark.requirement("ANA-5")
+def test_identical_replicates_give_no_test_of_lack_of_fit():
+    x = np.array([-1.0, 1, 0, 0, 0.5, -0.5])
+    values = np.array([1.0, 3.2, 2.0001, 2.0001, 2.4, 1.6])
+    model = fit_linear(straight_line(x, values), "y", "linear")
+    found, fit = anova(model), model.statistics()
+
+    assert found.row("Lack of fit").f is None
+    assert found.row("Model").f is not None
+    assert any("replicates are identical" in note for note in found.notes)
+    assert fit.model_validity is None
+    assert fit.reproducibility is None
+    for name in ("model validity", "reproducibility"):
+        assert fit.readings()[name] == "Not available: the replicates are identical."
+
+
+def test_a_fit_without_residual_is_a_question_and_no_triumph():
+    points = np.array([(a, b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)])
+    space = FactorSpace((ContinuousFactor("x", -1.0, 1.0), ContinuousFactor("z", -1.0, 1.0)))
+    table = pd.DataFrame(points, columns=["x", "z"]).assign(y=3 + points @ [1.1, -2.3])
+    model = fit_linear(Observations.from_frame(table, space, (Response("y"),)), "y", "linear")
+
+    assert anova(model).row("Model").f is None
+    for sentence in (
+        anova(model).sentence(),
+        model.diagnostics().sentence(),
+        model.fit_summary().reason,
+        model.steepest_ascent().sentence(),
+    ):
+        assert "reproduces every run" in sentence
+    assert model.fit_summary().suggested == "linear"
+
+
 def test_runs_that_an_optimizer_recommended_are_not_a_randomised_design():
     study = culture_study()
     mixed = replace(study, origins=("recommended", *["designed"] * 23))

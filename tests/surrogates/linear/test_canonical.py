@@ -15,7 +15,7 @@ from doe.space import FactorSpace
 from surrogates.linear.model import fit_linear
 from surrogates.linear.optimum.canonical import canonical_analysis
 from tests.surrogates.examples import mixed_study
-from tests.surrogates.linear.examples import montgomery_study
+from tests.surrogates.linear.examples import montgomery_study, straight_line
 from tests.surrogates.linear.surface_examples import cube, grid, surface_model
 
 HILL = [[-2.0, 0.3], [0.3, -1.0]]
@@ -309,6 +309,14 @@ def test_the_signs_of_the_axes_are_fixed_by_their_largest_entry():
     largest = np.abs(vectors).argmax(axis=0)
     assert (vectors[largest, range(3)] > 0).all()
     assert list(canonical_analysis(model).axes().columns[-3:]) == ["x1", "x2", "x3"]
+
+
+def test_a_model_of_the_mean_alone_has_no_surface_to_search():
+    x = np.linspace(-1, 1, 6)
+    model = fit_linear(straight_line(x, x**2 + 0.1 * np.sin(9 * x)), "y", "1")
+    for analysis in (model.canonical, model.steepest_ascent):
+        with pytest.raises(InvalidValueError, match="has no factor, so its surface is level"):
+            analysis()
 
 
 def test_only_categorical_factors_leave_nothing_to_move():

@@ -326,3 +326,10 @@ def test_intervals_of_the_slope_hold_it_as_often_as_they_say():
 
     # Two-sided 90 %, three standard errors of a share in 600; a little wide is allowed.
     assert 0.9 - 3 * np.sqrt(0.09 / 600) < np.mean(held) < 0.96
+
+
+def test_a_censored_model_is_shown_in_one_line():
+    model = fit_censored(impurity(low=4.0), "impurity", "linear")
+
+    assert repr(model).startswith("<CensoredModel of 'impurity': 30 runs")
+    assert "values at a limit" in repr(model)

@@ -217,6 +217,26 @@ def test_without_noise_of_its_own_the_small_main_effects_stand_for_it():
     assert set(found.main_effects) == {"pH", "feed", "shift"}
 
 
+def test_a_doubt_about_the_noise_of_repeats_comes_first_and_says_what_to_do():
+    design = definitive_screening(space_of())
+    coded = design.coded().to_numpy(dtype=np.float64)
+    y = coded @ np.arange(3.0, 3.0 + coded.shape[1])
+    y = y + 4 * np.random.default_rng(1).standard_normal(len(y))
+    centre = coded.any(axis=1).argmin()
+    runs = pd.concat([design.runs, design.runs.iloc[[centre] * 2]], ignore_index=True)
+    values = np.concatenate([y, y[centre] + np.array([0.01, -0.01])])
+    observations = Observations.from_frame(runs.assign(y=values), design.space, (Response("y"),))
+
+    found = analyse_definitive_screening(observations, "y")
+    other = analyse_definitive_screening(observations, "y", noise="residual")
+
+    assert len(found.main_effects) == coded.shape[1]
+    assert found.sentence().startswith("The noise looks too small")
+    assert found.notes[0] == found.doubt
+    assert "noise='residual'" in found.doubt
+    assert other.doubt == ""
+
+
 def test_nothing_is_found_where_nothing_is():
     counts = []
     for seed in range(20):

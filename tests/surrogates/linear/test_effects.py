@@ -209,8 +209,48 @@ def test_centre_points_measure_the_noise_of_effects():
     found = two_level_effects(coded_study(points, values), "y")
 
     assert len(found.effects) == 7
-    assert found.degrees == 3
+    assert found.degrees == 2
+    pure = np.var([5, 5.2, 4.9], ddof=1)
+    assert found["A"].standard_error == pytest.approx(2 * np.sqrt(pure / 8))
     assert found["A"].value == pytest.approx(values[[1, 3, 5, 7]].mean() - values[:8:2].mean())
+
+
+def test_curvature_is_tested_against_the_pure_error_of_the_centre():
+    """Montgomery, Design and Analysis of Experiments, 8th ed., section 6.8: SS of curvature."""
+    points = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1), (0, 0), (0, 0), (0, 0)], dtype=float)
+    centre = [5.5, 5.6, 5.55]
+    found = two_level_effects(coded_study(points, [1.0, 2, 3, 5, *centre]), "y")
+
+    difference = 2.75 - np.mean(centre)
+    squares = 4 * 3 * difference**2 / 7
+    ratio = squares / np.var(centre, ddof=1)
+    assert found.curvature.value == pytest.approx(difference)
+    assert found.curvature.squares == pytest.approx(squares)
+    assert found.curvature.f == pytest.approx(ratio)
+    assert found.curvature.p == pytest.approx(stats.f.sf(ratio, 1, 2))
+    assert found["B"].t == pytest.approx(2.5 / 0.05)
+    assert found.table().loc["curvature", "F"] == pytest.approx(ratio)
+    assert "do not describe what lies between" in found.sentence()
+    assert any(note.startswith("Curvature") for note in found.notes)
+
+
+@pytest.mark.parametrize("centre", [[5.5], [5.5, 5.5]])
+def test_without_a_measured_noise_curvature_is_not_judged(centre):
+    points = np.vstack([two_levels(2), np.zeros((len(centre), 2))])
+    found = two_level_effects(coded_study(points, [1.0, 2, 3, 5, *centre]), "y")
+
+    assert found.curvature.p is None
+    assert found["A"].t is None
+    assert "cannot be judged" in found.sentence()
+
+
+def test_effects_that_reproduce_every_run_are_not_compared_with_rounding():
+    points = two_levels(3)
+    found = effects(fit_linear(coded_study(points, 3 + points @ [1.0, -2, 0.7]), "y", "linear"))
+
+    assert found["A"].t is None
+    assert "check that the values were measured" in found.sentence()
+    assert "check that the values were measured" in found.pareto_plot().sentence
 
 
 def test_effects_confounded_with_blocks_are_left_to_the_blocks():

@@ -14,6 +14,7 @@ from surrogates.linear.reports.fit_summary import fit_summary
 from surrogates.linear.reports.statistics import fit_statistics
 from surrogates.validation import without_runs
 from tests.surrogates.examples import culture_study
+from tests.surrogates.linear.examples import straight_line
 
 LINE = FactorSpace((ContinuousFactor("x", -1.0, 1.0),))
 
@@ -91,6 +92,7 @@ def test_what_cannot_be_had_is_none_and_says_why():
     assert found.reproducibility is None
     assert found.model_validity is None
     assert "no setting was repeated" in found.readings()["model validity"]
+    assert found.readings()["df model"] == "The terms take 1 degree of freedom."
     assert found.aicc is None
     assert "too few" in found.readings()["AICc"]
     for name in ("residual_std", "cv", "adjusted_r2", "press", "q2", "adequate_precision", "bic"):
@@ -177,7 +179,8 @@ def test_aliased_orders_are_flagged_and_not_suggested():
     assert found.order("quadratic").aliased == ("b^2",)
     assert found.order("quadratic").p < 1e-6
     assert found.suggested == "mean"
-    assert "cannot tell b^2 apart" in found.reason
+    assert "No order up to two-factor interactions explains more than chance" in found.reason
+    assert "Quadratic is not judged, as the runs cannot tell b^2 apart" in found.reason
     assert found.table().loc["quadratic", "aliased"]
 
 
@@ -214,6 +217,22 @@ def test_weighted_statistics_are_those_of_statsmodels():
     assert found.adjusted_r2 == pytest.approx(reference.rsquared_adj, rel=1e-9)
     assert found.log_likelihood == pytest.approx(reference.llf, rel=1e-9)
     assert model.anova().row("Model").f == pytest.approx(reference.fvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1000.0])
+def test_the_coefficient_of_variation_of_a_log_response_does_not_depend_on_its_unit(factor):
+    """CV of a lognormal value: sqrt(exp(sigma^2) - 1)."""
+    x = np.linspace(-1, 1, 9)
+    noise = 0.3 * np.sin(7 * np.arange(9))
+    study = straight_line(x, factor * np.exp(1 + x + noise), "log")
+    found = fit_statistics(fit_linear(study, "y", "linear"))
+    std = np.sqrt(sm.OLS(1 + x + noise, sm.add_constant(x)).fit().mse_resid)
+
+    assert found.cv == pytest.approx(100 * np.sqrt(np.exp(std**2) - 1))
+    assert "lognormal" in found.readings()["CV %"]
+    root = fit_statistics(fit_linear(study, "y", "linear", transform="sqrt"))
+    assert root.cv is None
+    assert "Not available on the sqrt scale" in root.readings()["CV %"]
 
 
 def test_a_model_without_a_constant_is_compared_with_zero():

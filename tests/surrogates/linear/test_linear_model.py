@@ -194,7 +194,9 @@ def test_a_saturated_model_has_coefficients_and_no_errors():
 
 @pytest.mark.requirement("ANA-14")
 def test_data_that_cannot_carry_a_model_are_refused_with_one_clear_error():
-    with pytest.raises(TooFewDataError, match=r"5 runs.*cannot estimate 6 coefficients"):
+    with pytest.raises(TooFewDataError, match=r"1 run with .*cannot estimate 3 .*: add runs\.$"):
+        fit_linear(plane_study(GRID[:1], [1.0]), "y", "linear")
+    with pytest.raises(TooFewDataError, match=r"5 runs.*6 coeff.*'interaction' or 'linear'\)"):
         fit_linear(plane_study(GRID[:5], noisy(5)), "y")
     with pytest.raises(TooFewDataError, match="All 9 runs have the same value of 'y', 2"):
         fit_linear(plane_study(GRID, [2.0] * 9), "y")
@@ -214,6 +216,34 @@ def test_data_that_cannot_carry_a_model_are_refused_with_one_clear_error():
         fit_linear(plane_study([(np.nan, 0), *GRID[1:]], noisy(9)), "y")
     with pytest.raises(InvalidValueError, match="terms is 3"):
         fit_linear(plane_study(GRID, noisy(9)), "y", 3)
+
+
+@pytest.mark.requirement("ANA-14")
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (noisy(9) * 1e200, "in another unit"),
+        (noisy(9) * 1e-200, "in another unit"),
+        (1e15 + np.arange(10.0, 55.0, 5.0), "differ by 40 only, beside a size of 1e.15"),
+    ],
+)
+def test_sizes_that_leave_no_digits_are_refused_with_what_to_do(values, words):
+    with pytest.raises(InvalidValueError, match=words):
+        fit_linear(plane_study(GRID, values), "y", "linear")
+
+
+def test_a_value_without_a_place_on_the_scale_is_named_with_its_run():
+    with pytest.raises(
+        InvalidValueError, match=r"no place for 0 of run '4'; expected values above"
+    ):
+        fit_linear(plane_study(GRID, [1, 2, 3, 0, *range(1, 6)]), "y", "linear", transform="log")
+
+
+def test_a_model_is_shown_in_one_line():
+    study = culture_study(block_std=3.0)
+    for model in (fit_linear(study, "titre"), fit_linear(study, "titre", blocks="random")):
+        assert repr(model).startswith(f"<{type(model).__name__} of 'titre'")
+        assert len(repr(model)) < 100
 
 
 def test_levels_that_always_change_together_are_refused():

@@ -286,6 +286,31 @@ def test_responses_without_terms_and_wrong_numbers_are_refused():
         fitted(OWN_TERMS, blocks="random")
 
 
+def test_a_response_that_is_twice_another_is_refused_with_other_terms_too():
+    study = montgomery_study()
+    table = study.settings()[["x1", "x2"]].assign(
+        Y=study.values("yield")["value"].to_numpy(dtype=np.float64)
+    )
+    table["V"] = 2 * table["Y"]
+    twins = Observations.from_frame(table, study.space, (Response("Y"), Response("V")))
+    for terms in ({"Y": "linear", "V": "quadratic"}, {"Y": "quadratic", "V": "linear"}):
+        with pytest.raises(InvalidValueError, match=r"'V' follow from those of \['Y'\] and"):
+            fit_seemingly_unrelated(twins, ["Y", "V"], terms, rng=np.random.default_rng(1))
+
+
+def test_without_a_number_of_draws_it_draws_until_they_are_enough():
+    study, terms = paired_study(correlation=0.99), {"titre": "quadratic", "aggregates": "pH"}
+    asked = {"observations": study, "responses": list(terms), "terms_by_response": terms}
+    once = fit_seemingly_unrelated(**asked, n_draws=100, rng=np.random.default_rng(3))
+    first = fit_seemingly_unrelated(**asked, rng=np.random.default_rng(3))
+    again = fit_seemingly_unrelated(**asked, rng=np.random.default_rng(3))
+
+    assert not once.convergence.is_settled
+    assert first.convergence.is_settled
+    assert first.convergence.n_draws in range(2000, 10_001, 2000)
+    np.testing.assert_array_equal(first.covariances, again.covariances)
+
+
 def test_terms_that_together_leave_no_error_are_refused():
     """With n = rank + q - 1 some weighted sum of the responses is fitted without error."""
     few = without_runs(montgomery_study(), {"6", "7", "8", "9", "11", "13"})

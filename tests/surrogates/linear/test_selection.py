@@ -194,6 +194,27 @@ def test_more_candidates_than_runs_can_be_searched_forward():
         select_terms(model, "quadratic", method="backward")
 
 
+@pytest.mark.parametrize("method", ["forward", "stepwise"])
+@pytest.mark.parametrize("criterion", ["p", "BIC"])
+def test_adding_stops_where_a_nearly_saturated_pool_would_fit_the_noise(method, criterion):
+    """Pure noise on a saturated Plackett-Burman design: terms keep coming as the noise shrinks."""
+    first = np.array([1 if sign == "+" else -1 for sign in "++--++++-+-+----++-"], dtype=float)
+    points = np.vstack([*(np.roll(first, shift) for shift in range(19)), -np.ones(19)])
+    for seed in range(8):
+        values = np.random.default_rng(seed).standard_normal(20)
+        model = fit_linear(coded_study(points, values), "y", "1")
+        names = "+".join("ABCDEFGHJKLMNOPQRST")
+        found = select_terms(model, names, method=method, criterion=criterion, enter=0.1)
+
+        assert found.model.degrees >= 5
+        assert "20 coefficients of 20 runs" in found.sentence()
+        if found.stopped:
+            assert found.model.degrees == 5
+            assert "at least 5 are kept" in found.sentence()
+        if len(found.terms.names) > 1:
+            assert "is too small, since its terms were chosen" in found.sentence()
+
+
 def test_blocks_stay_in_every_model():
     observations = surface(seed=5)
     table = observations.settings().assign(y=observations.values("y")["value"].to_numpy())
