@@ -63,7 +63,8 @@ def test_the_same_problem_is_solved_better_than_by_pydoe(
     beside = f", published {published:.5f}" if published else ""
     report_measurement(
         f"D-optimal, {n_factors} factors, quadratic, {n_runs} runs: D {one:.5f} in "
-        f"{middle - start:.2f} s from {ours.details['n_starts']} starts; at three levels {same:.5f} in "
+        f"{middle - start:.2f} s from {ours.details['n_starts']} starts; "
+        f"at three levels {same:.5f} in "
         f"{levels_done - middle:.2f} s from 100; pyDOE3 {method}, at these levels, {other:.5f} in "
         f"{end - levels_done:.2f} s from one{beside}"
     )
