@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from doe.arrays import BoolArray, FloatArray
-from doe.errors import InvalidValueError, UnknownNameError
+from doe.errors import InvalidValueError
 from doe.factors import (
-    CategoricalFactor,
     ContinuousFactor,
     DiscreteFactor,
-    MixtureComponent,
     SearchedFactor,
     Value,
 )
-from doe.plots import Axis, Layer, Line, Plot, Points, Surface
+from doe.plots import Layer, Line, Plot, Points, Surface
 from doe.responses import Specification
 from surrogates.contours import contour_lines
+from surrogates.factor_axes import factor_axis, held_settings, numeric_factor, places_along
 from surrogates.factor_ranges import FactorRanges
 from surrogates.probability import (
     ProbabilityWithin,
@@ -68,8 +67,8 @@ def probability_map(
     _check_target(reliability_target)
     across, up = _axes(surrogate_set, x, y)
     ranges = FactorRanges.studied(surrogate_set)
-    fixed = _fixed(ranges, {x, y}, at or {})
-    columns, rows = _places(across, n), _places(up, n)
+    fixed = held_settings(ranges, {x, y}, at or {})
+    columns, rows = places_along(across, n), places_along(up, n)
     settings = _grid(ranges, (x, y), columns, rows, fixed)
     found = probability_in_specification(surrogate_set, specifications, settings, rng=rng)
     outside = _extrapolates(surrogate_set, settings)
@@ -90,8 +89,8 @@ def probability_map(
         title="Probability of meeting "
         + " and ".join(s.sentence(surrogate_set.unit(s.response)) for s in specifications),
         sentence=_sentence(found, outside, settings, (across, up), fixed, reliability_target),
-        x=_axis(across),
-        y=_axis(up),
+        x=factor_axis(across),
+        y=factor_axis(up),
         layers=(surface, *_sweet_spot(columns, rows, margin), _runs(surrogate_set, across, up)),
     )
 
@@ -112,50 +111,10 @@ def _check_target(reliability_target: float) -> None:
 def _axes(
     surrogate_set: SurrogateSet, x: str, y: str
 ) -> tuple[ContinuousFactor | DiscreteFactor, ContinuousFactor | DiscreteFactor]:
-    across, up = _axis_factor(surrogate_set, x), _axis_factor(surrogate_set, y)
+    across, up = numeric_factor(surrogate_set.space, x), numeric_factor(surrogate_set.space, y)
     if x == y:
         raise InvalidValueError(f"A map needs two different factors, got '{x}' twice.")
     return across, up
-
-
-def _axis_factor(surrogate_set: SurrogateSet, name: str) -> ContinuousFactor | DiscreteFactor:
-    factors = {factor.name: factor for factor in surrogate_set.space.searched}
-    if name not in factors:
-        raise UnknownNameError(f"No factor is called '{name}'; the factors are {list(factors)}.")
-    factor = factors[name]
-    if isinstance(factor, CategoricalFactor):
-        raise InvalidValueError(
-            f"'{name}' is categorical and has no axis: draw a map per level, at={{'{name}': ...}}."
-        )
-    if isinstance(factor, MixtureComponent):
-        raise InvalidValueError(
-            f"'{name}' is a mixture component: changing it changes the others, so it has no axis "
-            "of its own. Map two process factors at a blend given by 'at'."
-        )
-    return factor
-
-
-def _fixed(ranges: FactorRanges, axes: set[str], at: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Return the settings of the factors that are on no axis."""
-    names = [name for name in ranges.space.names if name not in axes]
-    unknown = [name for name in at if name not in names]
-    if unknown:
-        raise UnknownNameError(
-            f"'at' names {unknown}; factors that are on no axis of this map are {names}."
-        )
-    blend = [component.name for component in ranges.space.mixture if component.name not in at]
-    if blend:
-        raise InvalidValueError(f"A map in a space with a mixture needs {blend} given by 'at'.")
-    return {name: at.get(name, ranges.middles[name]) for name in names}
-
-
-def _places(factor: ContinuousFactor | DiscreteFactor, n: int) -> FloatArray:
-    if isinstance(factor, DiscreteFactor):
-        return np.asarray(factor.levels, dtype=np.float64)
-    spaced = np.geomspace if factor.scale == "log" else np.linspace
-    places = np.asarray(spaced(factor.low, factor.high, n), dtype=np.float64)
-    places[[0, -1]] = factor.low, factor.high
-    return places
 
 
 def _grid(
@@ -197,10 +156,6 @@ def _runs(
         runs[y].to_numpy(dtype=np.float64),
         names=tuple(str(run) for run in runs.index),
     )
-
-
-def _axis(factor: ContinuousFactor | DiscreteFactor) -> Axis:
-    return Axis(factor.name, factor.unit, factor.low, factor.high, scale=factor.scale)
 
 
 def _sentence(

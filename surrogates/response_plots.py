@@ -13,19 +13,24 @@ from doe.errors import InvalidValueError, UnknownNameError
 from doe.factors import (
     CategoricalFactor,
     ContinuousFactor,
-    DiscreteFactor,
     MixtureComponent,
     SearchedFactor,
     Value,
 )
 from doe.plots import Axis, Band, Layer, Line, Plot, Points, Surface
+from surrogates.factor_axes import (
+    NumericFactor,
+    factor_axis,
+    held_settings,
+    numeric_factor,
+    places_along,
+)
 from surrogates.factor_ranges import FactorRanges
 from surrogates.surrogate import Prediction, Surrogate, SurrogateSet
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NumericFactor = ContinuousFactor | DiscreteFactor
 PLACES = 41
 N_LEVELS = 8
 COVERAGE = 0.95
@@ -49,11 +54,11 @@ def contour_plot(
         UnknownNameError: If a factor is not there.
     """
     ranges = _ranges(surrogate)
-    across, up = _numeric(surrogate, x), _numeric(surrogate, y)
+    across, up = numeric_factor(surrogate.space, x), numeric_factor(surrogate.space, y)
     if x == y:
         raise InvalidValueError(f"Contours need two different factors, got '{x}' twice.")
-    fixed = _held(ranges, {x, y}, at or {})
-    columns, rows = _places(across), _places(up)
+    fixed = held_settings(ranges, {x, y}, at or {})
+    columns, rows = places_along(across, PLACES), places_along(up, PLACES)
     right, high = np.meshgrid(columns, rows)
     settings = _settings(ranges, {x: right.ravel(), y: high.ravel()}, fixed)
     found = surrogate.predict(settings)
@@ -70,7 +75,7 @@ def contour_plot(
     )
     title = f"{surrogate.response} over {x} and {y}"
     layers = (surface, _runs_within(surrogate, across, up))
-    return Plot(title, sentence, _axis(across), _axis(up), layers)
+    return Plot(title, sentence, factor_axis(across), factor_axis(up), layers)
 
 
 def interaction_plot(
@@ -92,12 +97,12 @@ def interaction_plot(
         UnknownNameError: If a factor is not there.
     """
     ranges = _ranges(surrogate)
-    across = _numeric(surrogate, x)
+    across = numeric_factor(surrogate.space, x)
     levels = _levels_of(surrogate, by)
     if x == by:
         raise InvalidValueError(f"An interaction needs two different factors, got '{x}' twice.")
-    fixed = _held(ranges, {x, by}, at or {})
-    places = _places(across)
+    fixed = held_settings(ranges, {x, by}, at or {})
+    places = places_along(across, PLACES)
     layers: list[Layer] = []
     found: list[Prediction] = []
     for level in levels:
@@ -119,7 +124,7 @@ def interaction_plot(
         + " Bands: 95 % interval of the expected value."
     )
     title = f"{surrogate.response}: {x} at levels of {by}"
-    return Plot(title, sentence, _axis(across), _value_axis(surrogate, found), tuple(layers))
+    return Plot(title, sentence, factor_axis(across), _value_axis(surrogate, found), tuple(layers))
 
 
 def perturbation_plot(surrogate: Surrogate, *, at: Mapping[str, Value] | None = None) -> Plot:
@@ -146,13 +151,13 @@ def perturbation_plot(surrogate: Surrogate, *, at: Mapping[str, Value] | None = 
         raise InvalidValueError(
             "No factor moves freely here: a perturbation needs a continuous process factor."
         )
-    point = _held(ranges, set(), at or {})
+    point = held_settings(ranges, set(), at or {})
     coded = np.linspace(-1.0, 1.0, PLACES)
     layers: list[Layer] = []
     found: list[Prediction] = []
     for factor in moving:
         others = {name: value for name, value in point.items() if name != factor.name}
-        settings = _settings(ranges, {factor.name: _places(factor)}, others)
+        settings = _settings(ranges, {factor.name: places_along(factor, PLACES)}, others)
         prediction = surrogate.predict(settings)
         found.append(prediction)
         layers.append(Line(factor.name, coded, prediction.mean))
@@ -209,16 +214,6 @@ def _ranges(surrogate: Surrogate) -> FactorRanges:
     return FactorRanges.studied(SurrogateSet({surrogate.response: surrogate}))
 
 
-def _numeric(surrogate: Surrogate, name: str) -> NumericFactor:
-    factor = _searched(surrogate, name)
-    if not isinstance(factor, ContinuousFactor | DiscreteFactor):
-        kind = "a mixture component" if isinstance(factor, MixtureComponent) else "categorical"
-        raise InvalidValueError(
-            f"'{name}' is {kind} and has no axis of its own: hold it by at={{'{name}': ...}}."
-        )
-    return factor
-
-
 def _searched(surrogate: Surrogate, name: str) -> SearchedFactor:
     factors = {factor.name: factor for factor in surrogate.space.searched}
     if name not in factors:
@@ -244,23 +239,6 @@ def _levels_of(surrogate: Surrogate, name: str) -> tuple[Value, ...]:
             return (float(factor.low), float(factor.high))
 
 
-def _held(ranges: FactorRanges, drawn: set[str], at: Mapping[str, Value]) -> dict[str, Value]:
-    names = [name for name in ranges.space.names if name not in drawn]
-    unknown = [name for name in at if name not in names]
-    if unknown:
-        raise UnknownNameError(f"'at' names {unknown}; factors that are held are {names}.")
-    return {name: at.get(name, ranges.middles[name]) for name in names}
-
-
-def _places(factor: NumericFactor) -> FloatArray:
-    if isinstance(factor, DiscreteFactor):
-        return np.asarray(factor.levels, dtype=np.float64)
-    spaced = np.geomspace if factor.scale == "log" else np.linspace
-    places = np.asarray(spaced(factor.low, factor.high, PLACES), dtype=np.float64)
-    places[[0, -1]] = factor.low, factor.high
-    return places
-
-
 def _settings(
     ranges: FactorRanges, drawn: Mapping[str, object], held: Mapping[str, Value]
 ) -> "pd.DataFrame":
@@ -275,10 +253,6 @@ def _settings(
 def _curve(name: str, places: FloatArray, found: Prediction) -> list[Layer]:
     low, high = found.interval(COVERAGE, kind="latent")
     return [Band(name, places, low, high), Line(name, places, found.mean)]
-
-
-def _axis(factor: NumericFactor) -> Axis:
-    return Axis(factor.name, factor.unit, factor.low, factor.high, scale=factor.scale)
 
 
 def _value_axis(surrogate: Surrogate, found: list[Prediction]) -> Axis:

@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from campaigns.commands.option_words import said_in_options
 from campaigns.commands.session import (
     DEFAULT_STORE,
     ActorOption,
@@ -124,7 +124,7 @@ def analyse(
     model_options = {"terms": terms, "censored": censored, "select": select}
     model_options |= {"criterion": by, "anova_kind": anova}
     given = {name: value for name, value in model_options.items() if value is not None}
-    with opened(store, campaign, actor) as study, _said_in_options():
+    with opened(store, campaign, actor) as study, said_in_options(_in_options):
         found = _found(study, response, screening, noise, given)
         files = [] if out is None else _written(study, found, out, force=force)
     if as_json:
@@ -168,23 +168,6 @@ def _found(
             "measured values. Leave one of them out."
         )
     return screen(study, response, screening, noise=noise)
-
-
-@contextmanager
-def _said_in_options() -> Iterator[None]:
-    """Let a refusal speak of the options of this command.
-
-    Raises:
-        ExperimentError: The same one, in words of the command line.
-    """
-    from doe.errors import ExperimentError
-
-    try:
-        yield
-    except ExperimentError as refusal:
-        # The message is the first argument of every error of the tree.
-        refusal.args = (_in_options(str(refusal)), *refusal.args[1:])
-        raise
 
 
 def _in_options(sentence: str) -> str:

@@ -156,7 +156,7 @@ def check_ready(planned: "Design") -> None:
     from doe.preflight_check import preflight
 
     faults = [finding for finding in preflight(planned) if finding.severity == "error"]
-    if faults and "outside_ranges" not in planned.details:
+    if faults:
         raise DesignError(f"{len(faults)} findings stop this design: {faults[0].sentence}")
 
 

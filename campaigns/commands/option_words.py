@@ -1,7 +1,7 @@
 """What the packages say of their functions and arguments, said in options and words of commands."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from shlex import quote
 
@@ -71,8 +71,11 @@ def in_options(sentence: str) -> str:
 
 
 @contextmanager
-def said_in_options() -> Iterator[None]:
+def said_in_options(translated: Callable[[str], str] = in_options) -> Iterator[None]:
     """Let a refusal speak of what can be typed.
+
+    Args:
+        translated: Says a sentence in the words of a command; of those that plan runs when absent.
 
     Raises:
         ExperimentError: The same one, in words of the command line.
@@ -81,7 +84,7 @@ def said_in_options() -> Iterator[None]:
         yield
     except ExperimentError as refusal:
         # The message is the first argument of every error of the tree.
-        refusal.args = (in_options(str(refusal)), *refusal.args[1:])
+        refusal.args = (translated(str(refusal)), *refusal.args[1:])
         raise
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from doe.advice.goals import Candidate
-from doe.factors import ContinuousFactor, DiscreteFactor
+from doe.augmentation.existing import has_middle
 from doe.runs import Design
 from doe.space import FactorSpace
 
@@ -219,18 +219,4 @@ def mixture_candidates(
 
 
 def _centre(space: FactorSpace) -> int:
-    return CENTRE_POINTS if _has_middles(space) else 0
-
-
-def _has_middles(space: FactorSpace) -> bool:
-    return any(_has_middle(factor) for factor in space.searched)
-
-
-def _has_middle(factor: object) -> bool:
-    match factor:
-        case ContinuousFactor(low=low, high=high, step=step):
-            return step is None or (high - low) / step > 2 - 1e-9
-        case DiscreteFactor(levels=levels):
-            return len(levels) > 2
-        case _:
-            return False
+    return CENTRE_POINTS if any(map(has_middle, space.searched)) else 0

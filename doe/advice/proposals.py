@@ -8,10 +8,19 @@ from doe.advice.goals import Candidate, StudyGoal, goal_terms
 from doe.designs.optimal.costs import CompiledCost, RunCost
 from doe.designs.optimal.points import PointSpace
 from doe.evaluation.evaluation import DesignEvaluation, evaluate
+from doe.evaluation.information import Information
 from doe.formulas import formula_name
 from doe.runs import Design
 from doe.space import FactorSpace
-from doe.terms import Term, Terms, interaction_terms, linear_terms, parse_terms, quadratic_terms
+from doe.terms import (
+    Term,
+    Terms,
+    interaction_terms,
+    linear_terms,
+    model_matrix,
+    parse_terms,
+    quadratic_terms,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +146,12 @@ def _estimable(design: Design) -> str:
         models[-1] = (second, interaction_terms(space))
     elif squares:
         models.append((third, quadratic_terms(space)))
-    found = [name for name, terms in models if not evaluate(design, terms).not_estimable]
+    # Whole plots weigh the runs and leave what they can tell apart as it is.
+    found = [
+        name
+        for name, terms in models
+        if Information(model_matrix(terms, design.runs, space).to_numpy()).is_estimable.all()
+    ]
     if not found:
         return f"not all of: {first}"
     if found[-1] in (second, third):

@@ -102,11 +102,6 @@ def assemble(space: FactorSpace, plan: Plan) -> Design:
     )
 
 
-def numeric_runs(space: FactorSpace, points: FloatArray) -> list[CodedRun]:
-    """Return points of shape ``(n_runs, n_factors)`` as coded runs of numeric factors."""
-    return [dict(zip(space.names, map(float, point), strict=True)) for point in points]
-
-
 def two_level_runs(space: FactorSpace, signs: FloatArray) -> list[CodedRun]:
     """Return signs of shape ``(n_runs, n_factors)`` as coded runs: -1 is low or the first level."""
     choices = {f.name: f.levels for f in space.searched if isinstance(f, CategoricalFactor)}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from doe.factors import Value
+    from surrogates.linear.diagnosing.back_transform import BackTransformed
     from surrogates.linear.diagnosing.box_cox import BoxCox
     from surrogates.linear.diagnosing.diagnostics import Diagnostics, RunOrder
     from surrogates.linear.intervals import Future, Intervals, Together
@@ -74,6 +75,14 @@ class Analyses:
         from surrogates.linear.diagnosing.box_cox import box_cox
 
         return box_cox(_model(self), coverage=coverage)
+
+    def back_transformed(
+        self, settings: "pd.DataFrame", *, block: Block = NEW_BLOCK
+    ) -> "BackTransformed":
+        """Return median, mean and the bias between them; see ``diagnosing.back_transform``."""
+        from surrogates.linear.diagnosing.back_transform import back_transformed
+
+        return back_transformed(_model(self), settings, block=block)
 
     def canonical(
         self, *, at: "Mapping[str, Value] | None" = None, coverage: float = 0.95

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from doe.advice import Advice, advise
 from doe.advice.rules import LEAST_POWER, RULES, meets_rules
@@ -134,12 +135,18 @@ def test_numbers_that_mean_nothing_are_refused(options, message):
 
 @pytest.mark.requirement("DOE-13", "DOE-10")
 def test_the_first_optimal_design_is_as_large_as_the_power_needs():
-    """Case 8: 16 runs find a coefficient of one SD in six orthogonal terms with power .949."""
+    """In 8 and in 12 runs, by scipy's noncentral F: a coefficient of one SD among five terms."""
+
+    def power(n_runs: int) -> float:
+        limit = stats.f.isf(0.05, 1, n_runs - 5)
+        return float(stats.ncf.sf(limit, 1, n_runs - 5, n_runs))
+
     space = FactorSpace((*CULTURE.factors[:3], CategoricalFactor("medium", ("A", "B"))))
     found = {p.name: p for p in advice(space, "screen", 24).proposals}
 
+    assert power(8) < LEAST_POWER <= power(12)
     assert found["D-optimal"].n_runs == 12
-    assert found["D-optimal"].least_power >= LEAST_POWER
+    assert found["D-optimal"].least_power == pytest.approx(power(12), abs=1e-6)
     assert found["D-optimal, larger"].n_runs > 12
 
 

@@ -214,7 +214,7 @@ def test_on_the_log_scale_the_naive_way_back_is_the_median_and_below_the_mean():
     model = fit_linear(observations, "titre", "linear", transform="log")
     settings_ = pd.DataFrame({"pH": [7.0, 8.0], "feed": [2.0, 1.0]})
 
-    found = back_transformed(model, settings_)
+    found = model.back_transformed(settings_)
 
     median = model.predict(settings_).predictive.quantile(0.5, "new_run")
     np.testing.assert_allclose(found.median, np.ravel(median), rtol=1e-9)
