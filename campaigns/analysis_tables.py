@@ -58,11 +58,15 @@ def model_plots(
         for factor in model.space.searched
         if isinstance(factor, ContinuousFactor | DiscreteFactor)
     ]
-    makers: dict[str, Callable[[], Plot]] = {"perturbation": lambda: perturbation_plot(model)}
+    # A blend must add up to its total: the mean of the runs does, and lies among them.
+    blend = {part.name: float(model.domain.runs[part.name].mean()) for part in model.space.mixture}
+    makers: dict[str, Callable[[], Plot]] = {
+        "perturbation": lambda: perturbation_plot(model, at=blend)
+    }
     if len(numeric) >= 2:
         x, y = numeric[:2]
-        makers["contours"] = lambda: contour_plot(model, x, y)
-        makers["interaction"] = lambda: interaction_plot(model, x, y)
+        makers["contours"] = lambda: contour_plot(model, x, y, at=blend)
+        makers["interaction"] = lambda: interaction_plot(model, x, y, at=blend)
     if isinstance(model, LinearModel):
         makers |= {
             "effects, half-normal": lambda: model.effects().half_normal_plot(),

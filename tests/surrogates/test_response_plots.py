@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from campaigns.analysis_tables import model_plots
 from campaigns.exports.figures import draw
 from dashboards.figures import data_table, to_plotly
 from doe.designs import central_composite
@@ -142,3 +143,34 @@ def test_a_mixture_component_has_no_axis_of_its_own():
         contour_plot(blend, "a", "b")
     with pytest.raises(InvalidValueError, match="needs a continuous process factor"):
         perturbation_plot(blend)
+
+
+def test_process_factors_beside_a_mixture_are_drawn_at_a_blend_that_adds_up():
+    space = FactorSpace(
+        (
+            *(MixtureComponent(name) for name in "abc"),
+            ContinuousFactor("pH", 6.0, 8.0, unit="1"),
+            ContinuousFactor("time", 1.0, 5.0, unit="h"),
+        )
+    )
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.dirichlet([1, 1, 1], 20), columns=list("abc"))
+    table = table.assign(pH=rng.uniform(6, 8, 20), time=rng.uniform(1, 5, 20))
+    table["y"] = table["a"] + 2 * table["pH"] - table["time"] + rng.normal(0, 0.1, 20)
+    mixed = fit_linear(Observations.from_frame(table, space, (Response("y"),)), "y", "linear")
+
+    for make in (
+        lambda: contour_plot(mixed, "pH", "time"),
+        lambda: interaction_plot(mixed, "pH", "time"),
+        lambda: perturbation_plot(mixed),
+    ):
+        with pytest.raises(InvalidValueError, match="given by 'at'"):
+            make()
+
+    plots, notes = model_plots(mixed, run_order=tuple(map(str, mixed.domain.runs.index)))
+
+    mean = table[list("abc")].mean()
+    held = f"a {mean['a']:.4g}, b {mean['b']:.4g}, c {mean['c']:.4g}"
+    assert {"contours", "interaction", "perturbation"} <= set(plots)
+    assert not any("given by 'at'" in note for note in notes)
+    assert held in plots["contours"].sentence
